@@ -1,0 +1,113 @@
+/** Base of all errors that Tidemark raises on purpose. `code` is stable. */
+export class TidemarkError extends Error {
+  readonly code: string;
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
+/** Wrong configuration or arguments: a mistake in the program, found early. */
+export class ConfigurationError extends TidemarkError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('E_CONFIGURATION', message, options);
+  }
+}
+
+/** A parameter that can't be part of a key. */
+export class KeyError extends TidemarkError {
+  readonly keyspace: string;
+  constructor(keyspace: string, message: string) {
+    super('E_KEY', message);
+    this.keyspace = keyspace;
+  }
+}
+
+/** Text or bytes from a peer or a store that are not in the expected format. */
+export class FormatError extends TidemarkError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('E_FORMAT', message, options);
+  }
+}
+
+/** The region's store did not answer in time. Reads and writes go on without it. */
+export class StoreUnavailableError extends TidemarkError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('E_STORE_UNAVAILABLE', message, options);
+  }
+}
+
+/** The bus did not acknowledge in time. The relay will publish from the changelog. */
+export class BusUnavailableError extends TidemarkError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('E_BUS_UNAVAILABLE', message, options);
+  }
+}
+
+/** The source of truth can't be reached. */
+export class SourceUnavailableError extends TidemarkError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('E_SOURCE_UNAVAILABLE', message, options);
+  }
+}
+
+/** The changelog no longer reaches back to the asked position. */
+export class HistoryGoneError extends TidemarkError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('E_HISTORY_GONE', message, options);
+  }
+}
+
+/** A load took longer than its hard timeout. */
+export class LoadTimeoutError extends TidemarkError {
+  readonly key: string;
+  constructor(key: string, timeoutMs: number) {
+    super(
+      'E_LOAD_TIMEOUT',
+      `loading ${key} took longer than ${timeoutMs} ms; raise loadTimeout or make the load faster`,
+    );
+    this.key = key;
+  }
+}
+
+/** Too many loads wait for the source; this one was shed. */
+export class OverloadedError extends TidemarkError {
+  constructor(waiting: number) {
+    super(
+      'E_OVERLOADED',
+      `${waiting} loads already wait for the source; retry later, or raise loadQueueMax`,
+    );
+  }
+}
+
+/** A bounded read whose bound can't be proven, under the policy `fail`. */
+export class StalenessUnprovenError extends TidemarkError {
+  readonly key: string;
+  readonly boundMs: number;
+  constructor(key: string, boundMs: number, provenMs: number) {
+    super(
+      'E_STALENESS_UNPROVEN',
+      `${key} can only be proven to be at most ${Math.round(provenMs)} ms old, and ${boundMs} ms were asked; ` +
+        `read with whenUnproven: 'bypass', or with a larger bound`,
+    );
+    this.key = key;
+    this.boundMs = boundMs;
+  }
+}
+
+/** A value that the keyspace's schema rejects. */
+export class SchemaError extends TidemarkError {
+  readonly key: string;
+  constructor(key: string, detail: string) {
+    super('E_SCHEMA', `the value of ${key} does not match its schema: ${detail}`);
+    this.key = key;
+  }
+}
+
+/** The node was closed. */
+export class ClosedError extends TidemarkError {
+  constructor() {
+    super('E_CLOSED', 'this node is closed; start a new one');
+  }
+}

@@ -1,0 +1,68 @@
+import type { Invalidation } from '../protocol/event.ts';
+import type { Advance, AdvanceOutcome } from '../protocol/store-state.ts';
+import type { Fill, FillVerdict, StoreMeta, StoredRecord } from '../protocol/record.ts';
+import type { Position } from '../protocol/position.ts';
+
+/** Records and the store's meta, as they stood together at one instant. */
+export interface StoreAnswer {
+  /** Null while the store is uninitialised: then every record counts as absent. */
+  readonly meta: StoreMeta | null;
+  /** One for each key asked, in order. */
+  readonly records: readonly (StoredRecord | null)[];
+  /** The store's own clock, ms, as well as the adapter knows it; ages are taken against it. */
+  readonly nowMs: number;
+}
+
+export interface StoreBatch {
+  readonly invalidations: readonly Invalidation[];
+  /** Mark of the batch before; null starts a chain that no advance counts on. */
+  readonly expect: string | null;
+  readonly mark: string;
+  /** Present on the last batch before a barrier. */
+  readonly advance?: Advance;
+}
+
+export interface StoreBatchResult {
+  /**
+   * `applied` (no barrier), or what became of the barrier. `uninitialised`: the store is empty;
+   * invalidations were kept as tidemarks all the same.
+   */
+  readonly outcome: 'applied' | 'uninitialised' | AdvanceOutcome;
+  readonly meta: StoreMeta | null;
+}
+
+export interface LeaseAnswer {
+  readonly granted: boolean;
+}
+
+/**
+ * A region's shared tier (L2). Every method is one atomic step for each key, and equals the pure
+ * functions of `protocol/`; the conformance suite drives both with the same histories.
+ *
+ * Methods reject with a `StoreUnavailableError` when the store can't be reached within the
+ * adapter's command timeout. They never hang.
+ */
+export interface Store {
+  /** Meta and records in one round trip: one command on the wire. */
+  read(keys: readonly string[]): Promise<StoreAnswer>;
+  /** Raises tidemarks and voids leases; what a writer does after its commit. Idempotent. */
+  raise(invalidations: readonly Invalidation[]): Promise<void>;
+  /** At most one holder per key; `token` is the caller's random id. */
+  lease(key: string, token: string, ttlMs: number): Promise<LeaseAnswer>;
+  /** Gives a lease back without a fill, so that others need not wait. */
+  release(key: string, token: string): Promise<void>;
+  /** Admits the value or says which rule refused it. */
+  fill(fill: Fill): Promise<FillVerdict>;
+  /** Applier only: raises a batch, chains its mark, and moves the horizon on a barrier. */
+  apply(batch: StoreBatch): Promise<StoreBatchResult>;
+  /** Makes an empty store usable; does nothing when it has a meta already. */
+  initialise(incarnation: string, horizon: Position): Promise<StoreMeta>;
+  /** Raises the epoch: every value is void, and tidemarks before `base` count as forgotten. */
+  raiseEpoch(base: Position): Promise<void>;
+  /** Role leases: true while `holder` holds `role`; renews when called again. */
+  claim(role: string, holder: string, ttlMs: number): Promise<boolean>;
+  resign(role: string, holder: string): Promise<void>;
+  /** Every key that has a record, in no order, in pages; for verifiers. */
+  keys(): AsyncIterable<readonly string[]>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,157 @@
+import { keyspaceOf } from './key.ts';
+import { comparePositions, type Position } from './position.ts';
+import { compareVersions, VERSION_NONE, type Version } from './version.ts';
+
+/** One value of a key, as a region's store keeps it. */
+export interface StoredValue {
+  /** Version that the value is labelled with; may be too old, never too new. */
+  readonly version: Version;
+  /** Version `n` of the keyspace's scope key when the value was loaded. */
+  readonly scope: number;
+  /** Epoch of the store that the fill saw at its miss. */
+  readonly epoch: number;
+  /** Version of the keyspace's schema that encoded the value. */
+  readonly schema: number;
+  /** When the fill was stored, in ms on the store's own clock. */
+  readonly filledAtMs: number;
+  /** Milliseconds after `filledAtMs` for which the value is fresh. */
+  readonly freshMs: number;
+  /** Further milliseconds for which it may be served while it is revalidated. */
+  readonly staleMs: number;
+  /** The encoded value, or null: the source had nothing for this key (negative entry). */
+  readonly data: Uint8Array | null;
+}
+
+/** What a region's store keeps for one key. */
+export interface StoredRecord {
+  /** Highest version the region knows for the key. Only ever rises. */
+  readonly tidemark: Version;
+  /** Null for a tombstone: the tidemark without a value. */
+  readonly value: StoredValue | null;
+}
+
+/**
+ * What a region's store keeps about itself; it is read together with every record.
+ */
+export interface StoreMeta {
+  /** Random id of this life of the store. */
+  readonly incarnation: string;
+  /** Values filled under a smaller epoch are void. */
+  readonly epoch: number;
+  /** Rises by one with every barrier applied; rolls back with the data. */
+  readonly revision: number;
+  /** All changes below it have been applied. */
+  readonly horizon: Position;
+  /** Tidemarks up to here may have been forgotten; fills read before it are refused. */
+  readonly base: Position;
+  /** Per keyspace: version `n` of its scope key; values loaded under a smaller one are void. */
+  readonly scopes: ReadonlyMap<string, number>;
+}
+
+/** Why a value in a record may not be served as a fresh hit, or `fresh`. */
+export type Freshness =
+  | 'fresh'
+  | 'stale' // past its TTL, inside its stale window
+  | 'expired' // past both
+  | 'absent' // no record, or a tombstone
+  | 'below-tidemark' // invalidated
+  | 'void' // older era, epoch or scope
+  | 'schema'; // another version of the keyspace's schema
+
+/** Judges a record; `ageMs` is the age of its value on the store's own clock. */
+export function judgeRecord(
+  meta: StoreMeta,
+  record: StoredRecord | null,
+  keyspace: string,
+  schema: number,
+  ageMs: number,
+): Freshness {
+  const value = record?.value;
+  if (!record || !value) return 'absent';
+  if (value.schema !== schema) return 'schema';
+  if (
+    value.version.era < meta.horizon.era ||
+    value.epoch < meta.epoch ||
+    value.scope < (meta.scopes.get(keyspace) ?? 0)
+  ) {
+    return 'void';
+  }
+  if (compareVersions(value.version, record.tidemark) < 0) return 'below-tidemark';
+  if (ageMs < value.freshMs) return 'fresh';
+  return ageMs < value.freshMs + value.staleMs ? 'stale' : 'expired';
+}
+
+/** Tidemark := max. Returns the same record when nothing rises. */
+export function raiseRecord(record: StoredRecord | null, version: Version): StoredRecord {
+  if (record && compareVersions(version, record.tidemark) <= 0) return record;
+  return { tidemark: version, value: record?.value ?? null };
+}
+
+/** A loaded value on its way into a store. */
+export interface Fill {
+  readonly key: string;
+  /** Null when the source gives no versions: then only the lease protects the fill. */
+  readonly version: Version | null;
+  readonly scope: number;
+  /** Horizon of a snapshot that was taken no later than the value was read. */
+  readonly asOf: Position;
+  /** Incarnation, epoch and revision that the store showed at the miss. */
+  readonly incarnation: string;
+  readonly epoch: number;
+  readonly revision: number;
+  readonly schema: number;
+  readonly freshMs: number;
+  readonly staleMs: number;
+  readonly data: Uint8Array | null;
+  /** Token of the lease under which the value was loaded, if any. */
+  readonly lease: string | null;
+}
+
+/** `admitted`, or the first rule that refused the fill. */
+export type FillVerdict =
+  | 'admitted'
+  | 'uninitialised' // the store has no meta: it is new or was emptied
+  | 'incarnation' // the store lost its data since the miss
+  | 'rolled-back' // the store went back since the miss
+  | 'epoch' // an epoch was raised since the miss
+  | 'scope' // the keyspace was invalidated since the load
+  | 'base' // read before tidemarks that may have been forgotten
+  | 'below-tidemark' // a newer version is known
+  | 'lease'; // unversioned, and the lease is gone
+
+/** The rule of DESIGN I1: what a store admits. `leased` says whether `fill.lease` is still held. */
+export function judgeFill(
+  meta: StoreMeta | null,
+  record: StoredRecord | null,
+  fill: Fill,
+  leased: boolean,
+): FillVerdict {
+  if (!meta) return 'uninitialised';
+  if (fill.incarnation !== meta.incarnation) return 'incarnation';
+  if (meta.revision < fill.revision) return 'rolled-back';
+  if (fill.epoch < meta.epoch) return 'epoch';
+  if (fill.scope < (meta.scopes.get(keyspaceOf(fill.key)) ?? 0)) return 'scope';
+  if (fill.version === null) return leased ? 'admitted' : 'lease';
+  if (comparePositions(fill.asOf, meta.base) < 0) return 'base';
+  const tidemark = record?.tidemark ?? VERSION_NONE;
+  if (compareVersions(fill.version, tidemark) < 0) return 'below-tidemark';
+  return 'admitted';
+}
+
+/** The record after an admitted fill: value and version in one piece, tidemark never lower. */
+export function fillRecord(record: StoredRecord | null, fill: Fill, nowMs: number): StoredRecord {
+  const version = fill.version ?? record?.tidemark ?? VERSION_NONE;
+  return {
+    tidemark: version,
+    value: {
+      version,
+      scope: fill.scope,
+      epoch: fill.epoch,
+      schema: fill.schema,
+      filledAtMs: nowMs,
+      freshMs: fill.freshMs,
+      staleMs: fill.staleMs,
+      data: fill.data,
+    },
+  };
+}

@@ -1,0 +1,105 @@
+import { comparePositions, maxPosition, type Position } from './position.ts';
+import type { Invalidation } from './event.ts';
+import { isScopeKey } from './key.ts';
+import type { StoreMeta } from './record.ts';
+
+/** Samples kept of past horizons; they decide how finely `base` follows. */
+export const HISTORY_LENGTH_MAX = 64;
+/** Keyspaces whose scope a store remembers one by one; one more raises the epoch instead. */
+export const SCOPES_MAX = 64;
+
+/** A store's own state, besides its records. */
+export interface StoreState {
+  readonly meta: StoreMeta;
+  /** Mark of the last batch applied; proves to an applier that nothing it applied rolled back. */
+  readonly mark: string | null;
+  /** Horizons of the recent past on the store's own clock, oldest first. */
+  readonly history: readonly { readonly atMs: number; readonly horizon: Position }[];
+}
+
+/** The state of a store that was found empty: nothing before `horizon` can be trusted. */
+export function initState(incarnation: string, horizon: Position, nowMs: number): StoreState {
+  return {
+    meta: {
+      incarnation,
+      epoch: 0,
+      revision: 0,
+      horizon,
+      base: horizon,
+      scopes: new Map(),
+    },
+    mark: null,
+    history: [{ atMs: nowMs, horizon }],
+  };
+}
+
+/** Scope keys among the invalidations raise their keyspace; all its older values become void. */
+export function raiseScopes(state: StoreState, invalidations: readonly Invalidation[]): StoreState {
+  let { meta } = state;
+  for (const { key, version } of invalidations) {
+    if (!isScopeKey(key) || version.n <= (meta.scopes.get(key) ?? 0)) continue;
+    if (!meta.scopes.has(key) && meta.scopes.size >= SCOPES_MAX) {
+      meta = { ...meta, epoch: meta.epoch + 1 };
+      continue;
+    }
+    meta = { ...meta, scopes: new Map(meta.scopes).set(key, version.n) };
+  }
+  return meta === state.meta ? state : { ...state, meta };
+}
+
+/** What an applier asks of a store once it applied all that a barrier speaks of. */
+export interface Advance {
+  readonly from: Position;
+  readonly to: Position;
+}
+
+export type AdvanceOutcome =
+  | 'advanced'
+  | 'gap' // the barrier starts after the store's horizon: something was missed
+  | 'mark'; // the store lost batches that this applier had applied
+
+/**
+ * Moves the horizon if the barrier chains, and `base` to the horizon of `forgetAfterMs` ago.
+ *
+ * `base` follows because tombstones expire: `forgetAfterMs` must be shorter than their life.
+ */
+export function advanceState(
+  state: StoreState,
+  advance: Advance,
+  marked: boolean,
+  nowMs: number,
+  forgetAfterMs: number,
+): { readonly state: StoreState; readonly outcome: AdvanceOutcome } {
+  if (!marked) return { state, outcome: 'mark' };
+  const { meta } = state;
+  if (comparePositions(advance.from, meta.horizon) > 0) return { state, outcome: 'gap' };
+  const horizon = maxPosition(meta.horizon, advance.to);
+  const newEra = horizon.era > meta.horizon.era;
+  let { base } = meta;
+  let history = state.history.slice();
+  while (history.length > 0 && history[0]!.atMs <= nowMs - forgetAfterMs) {
+    base = maxPosition(base, history.shift()!.horizon);
+  }
+  if (newEra) {
+    base = horizon;
+    history = [];
+  }
+  const last = history.at(-1);
+  if (!last || nowMs - last.atMs >= forgetAfterMs / (HISTORY_LENGTH_MAX - 2)) {
+    history.push({ atMs: nowMs, horizon });
+  }
+  return {
+    state: {
+      ...state,
+      meta: {
+        ...meta,
+        horizon,
+        base,
+        revision: meta.revision + 1,
+        scopes: newEra ? new Map() : meta.scopes,
+      },
+      history,
+    },
+    outcome: 'advanced',
+  };
+}

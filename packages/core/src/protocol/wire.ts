@@ -1,0 +1,214 @@
+import type { Barrier, Echo, Invalidation } from './event.ts';
+import { isKey } from './key.ts';
+import { isPosition, type Position } from './position.ts';
+import { isOrdinal, type Version } from './version.ts';
+
+/**
+ * What travels on streams and channels: JSON text with a format number.
+ *
+ * | format | since | change |
+ * |---|---|---|
+ * | 1 | 0.1 | first |
+ *
+ * Readers ignore unknown fields; a message of an unknown format or kind is a format error, which an
+ * applier treats as a hole in the stream.
+ */
+export const WIRE_FORMAT = 1;
+/** Invalidations in one message. */
+export const MESSAGE_EVENTS_MAX = 500;
+/** Echoes in one barrier or claim. */
+export const ECHOES_MAX = 1024;
+/** Characters of a message that a reader accepts. */
+export const MESSAGE_LENGTH_MAX = 1_048_576;
+
+const ID_LENGTH_MAX = 64;
+
+/** Numbers a sender's messages densely within one life, so that a hole is noticed. */
+export interface Numbering {
+  readonly life: string;
+  /** From 1. */
+  readonly seq: number;
+}
+
+/** From a writer, right after its commit. Unnumbered: losing it only costs time. */
+export interface BumpMessage {
+  readonly kind: 'bump';
+  readonly invalidations: readonly Invalidation[];
+}
+/** From a relay: part of what a later barrier speaks of. */
+export interface ChangesMessage extends Numbering {
+  readonly kind: 'changes';
+  readonly invalidations: readonly Invalidation[];
+}
+/** From a relay. */
+export interface BarrierMessage extends Numbering {
+  readonly kind: 'barrier';
+  readonly barrier: Barrier;
+}
+export type StreamMessage = BumpMessage | ChangesMessage | BarrierMessage;
+
+/** An asker's ping; to the relay from appliers, to the applier from nodes. */
+export interface PingMessage extends Echo {
+  readonly kind: 'ping';
+}
+
+/** "The store showed this incarnation and revision when all before your echoed ping was applied." */
+export interface Claim {
+  readonly incarnation: string;
+  readonly revision: number;
+  readonly echoes: readonly Echo[];
+}
+/** From the applier to the region's nodes. */
+export interface FeedMessage extends Numbering {
+  readonly kind: 'feed';
+  readonly invalidations: readonly Invalidation[];
+  readonly claim?: Claim;
+}
+
+export type WireMessage = StreamMessage | PingMessage | FeedMessage;
+
+export type Decoded<T> = { readonly ok: true; readonly message: T } | { readonly ok: false; readonly why: string };
+
+export function encodeMessage(message: WireMessage): string {
+  switch (message.kind) {
+    case 'bump':
+      return JSON.stringify({ f: WIRE_FORMAT, k: 'bump', ev: packEvents(message.invalidations) });
+    case 'changes':
+      return JSON.stringify({ f: WIRE_FORMAT, k: 'changes', ...packNumber(message), ev: packEvents(message.invalidations) });
+    case 'barrier': {
+      const { from, to, atMs, echoes } = message.barrier;
+      return JSON.stringify({ f: WIRE_FORMAT, k: 'barrier', ...packNumber(message), from, to, at: atMs, ec: packEchoes(echoes) });
+    }
+    case 'ping':
+      return JSON.stringify({ f: WIRE_FORMAT, k: 'ping', ec: packEchoes([message]) });
+    case 'feed': {
+      const { claim } = message;
+      return JSON.stringify({
+        f: WIRE_FORMAT,
+        k: 'feed',
+        ...packNumber(message),
+        ev: packEvents(message.invalidations),
+        ...(claim ? { cl: { inc: claim.incarnation, rev: claim.revision, ec: packEchoes(claim.echoes) } } : {}),
+      });
+    }
+  }
+}
+
+/** Decodes what came from a peer. Never throws: bad input is answered with a reason. */
+export function decodeMessage(text: string): Decoded<WireMessage> {
+  if (text.length > MESSAGE_LENGTH_MAX) return bad(`longer than ${MESSAGE_LENGTH_MAX} characters`);
+  let raw: unknown;
+  try {
+    raw = JSON.parse(text);
+  } catch {
+    return bad('not JSON');
+  }
+  if (!isObject(raw)) return bad('not an object');
+  if (raw['f'] !== WIRE_FORMAT) return bad(`format ${String(raw['f'])}, expected ${WIRE_FORMAT}`);
+  switch (raw['k']) {
+    case 'bump': {
+      const invalidations = unpackEvents(raw['ev']);
+      return invalidations ? good({ kind: 'bump', invalidations }) : bad('events');
+    }
+    case 'changes': {
+      const number = unpackNumber(raw);
+      const invalidations = unpackEvents(raw['ev']);
+      return number && invalidations ? good({ kind: 'changes', ...number, invalidations }) : bad('changes');
+    }
+    case 'barrier': {
+      const number = unpackNumber(raw);
+      const echoes = unpackEchoes(raw['ec']);
+      const { from, to, at } = raw;
+      if (!number || !echoes || !isPosition(from) || !isPosition(to) || typeof at !== 'number') return bad('barrier');
+      return good({ kind: 'barrier', ...number, barrier: { from: copy(from), to: copy(to), atMs: at, echoes } });
+    }
+    case 'ping': {
+      const echo = unpackEchoes(raw['ec'])?.[0];
+      return echo ? good({ kind: 'ping', ...echo }) : bad('ping');
+    }
+    case 'feed': {
+      const number = unpackNumber(raw);
+      const invalidations = unpackEvents(raw['ev']);
+      if (!number || !invalidations) return bad('feed');
+      if (raw['cl'] === undefined) return good({ kind: 'feed', ...number, invalidations });
+      const claim = unpackClaim(raw['cl']);
+      return claim ? good({ kind: 'feed', ...number, invalidations, claim }) : bad('claim');
+    }
+    default:
+      return bad(`kind ${String(raw['k'])}`);
+  }
+}
+
+function good(message: WireMessage): Decoded<WireMessage> {
+  return { ok: true, message };
+}
+function bad(why: string): Decoded<WireMessage> {
+  return { ok: false, why };
+}
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+function isId(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= ID_LENGTH_MAX;
+}
+function copy(position: Position): Position {
+  return { era: position.era, xid: position.xid };
+}
+
+/** Events of one era share it: `[[era, [key, n, key, n, …]], …]`. */
+function packEvents(invalidations: readonly Invalidation[]): unknown[] {
+  const byEra = new Map<number, (string | number)[]>();
+  for (const { key, version } of invalidations) {
+    let flat = byEra.get(version.era);
+    if (!flat) byEra.set(version.era, (flat = []));
+    flat.push(key, version.n);
+  }
+  return [...byEra];
+}
+
+function unpackEvents(raw: unknown): Invalidation[] | null {
+  if (!Array.isArray(raw)) return null;
+  const events: Invalidation[] = [];
+  for (const group of raw as unknown[]) {
+    if (!Array.isArray(group) || !isOrdinal(group[0]) || !Array.isArray(group[1])) return null;
+    const flat = group[1] as unknown[];
+    for (let i = 0; i < flat.length; i += 2) {
+      const key = flat[i];
+      const n = flat[i + 1];
+      if (!isKey(key) || !isOrdinal(n)) return null;
+      const version: Version = { era: group[0], n };
+      events.push({ key, version });
+    }
+  }
+  return events.length <= MESSAGE_EVENTS_MAX ? events : null;
+}
+
+function packNumber({ life, seq }: Numbering): { l: string; s: number } {
+  return { l: life, s: seq };
+}
+
+function unpackNumber(raw: Record<string, unknown>): Numbering | null {
+  const { l, s } = raw;
+  return isId(l) && isOrdinal(s) && s > 0 ? { life: l, seq: s } : null;
+}
+
+function packEchoes(echoes: readonly Echo[]): unknown[] {
+  return echoes.map(({ life, ping }) => [life, ping]);
+}
+
+function unpackEchoes(raw: unknown): Echo[] | null {
+  if (!Array.isArray(raw) || raw.length > ECHOES_MAX) return null;
+  const echoes: Echo[] = [];
+  for (const entry of raw as unknown[]) {
+    if (!Array.isArray(entry) || !isId(entry[0]) || !isOrdinal(entry[1])) return null;
+    echoes.push({ life: entry[0], ping: entry[1] });
+  }
+  return echoes;
+}
+
+function unpackClaim(raw: unknown): Claim | null {
+  if (!isObject(raw)) return null;
+  const { inc, rev, ec } = raw;
+  const echoes = unpackEchoes(ec);
+  return isId(inc) && isOrdinal(rev) && echoes ? { incarnation: inc, revision: rev, echoes } : null;
+}
