@@ -15,7 +15,10 @@ export interface StoreAnswer {
 
 export interface StoreBatch {
   readonly invalidations: readonly Invalidation[];
-  /** Mark of the batch before; null starts a chain that no advance counts on. */
+  /**
+   * Mark of the batch before. When it is not the store's mark, the store lost batches and an
+   * advance is answered with `mark`. Null starts a chain: it matches whatever the store has.
+   */
   readonly expect: string | null;
   readonly mark: string;
   /** Present on the last batch before a barrier. */

@@ -1,0 +1,41 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { FormatError, SchemaError } from '../ports/errors.ts';
+
+/** Turns values into bytes and back. */
+export interface Codec {
+  encode(value: unknown): Uint8Array;
+  /** @throws FormatError for bytes that `encode` can't have made */
+  decode(data: Uint8Array): unknown;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** JSON as UTF-8: readable with `redis-cli`. */
+export const jsonCodec: Codec = {
+  encode: (value) => encoder.encode(JSON.stringify(value)),
+  decode(data) {
+    try {
+      return JSON.parse(decoder.decode(data));
+    } catch (cause) {
+      throw new FormatError('a cached value is not JSON', { cause });
+    }
+  },
+};
+
+/** Freezes plain data all the way down, so that no caller can change what others will read. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const child of Object.values(value)) deepFreeze(child);
+  return value;
+}
+
+/** @throws SchemaError when the value does not match, or when the schema is asynchronous */
+export function validate<V>(key: string, schema: StandardSchemaV1<unknown, V> | undefined, value: unknown): V {
+  if (!schema) return value as V;
+  const result = schema['~standard'].validate(value);
+  if (result instanceof Promise) throw new SchemaError(key, 'asynchronous schemas are not supported');
+  if (result.issues) throw new SchemaError(key, result.issues.map((issue) => issue.message).join('; '));
+  return result.value;
+}

@@ -1,0 +1,90 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { ConfigurationError } from '../ports/errors.ts';
+import type { SqlExecutor } from '../ports/sql.ts';
+import { isKeyspaceName } from '../protocol/key.ts';
+import { type Duration, durationMs } from './duration.ts';
+import { keyEncoder, type Params, type ParamTypes } from './params.ts';
+
+/** What a loader gets besides its parameters. */
+export interface LoadContext<Db> {
+  /** The source's reader, for example a SQL executor. */
+  readonly db: Db;
+  /** Aborts at the load's hard timeout. */
+  readonly signal: AbortSignal;
+}
+
+export interface KeyspaceOptions<P extends ParamTypes, V, Db> {
+  /** Lower-case letters, digits, `-` and `_`; the first part of every key. */
+  readonly name: string;
+  /** Every parameter is part of the key. */
+  readonly params: P;
+  /** Reads one value from the source; null or undefined when there is none. */
+  readonly load: (params: Params<P>, context: LoadContext<Db>) => Promise<V | null | undefined>;
+  /** Reads many at once, in the order asked; used by `getMany` when given. */
+  readonly loadMany?: (
+    params: readonly Params<P>[],
+    context: LoadContext<Db>,
+  ) => Promise<readonly (V | null | undefined)[]>;
+  /** Raise it when the shape of the value changes: old values are never read. Default 1. */
+  readonly schemaVersion?: number;
+  /** Any Standard Schema (zod, valibot, arktype); checked on load and on decode. */
+  readonly schema?: StandardSchemaV1<unknown, V>;
+  /** How long a value is fresh. Default 5 minutes. Invalidation, not the TTL, keeps it right. */
+  readonly ttl?: Duration;
+  /** How long a value past its TTL may be served while it is reloaded. Default 0. */
+  readonly staleWhileRevalidate?: Duration;
+  /** How long absence is fresh. Default: 10 seconds, at most the TTL. */
+  readonly negativeTtl?: Duration;
+}
+
+/** A typed family of keys. Made by `keyspace()`. */
+export interface Keyspace<P extends ParamTypes = ParamTypes, V = unknown, Db = unknown> {
+  readonly name: string;
+  readonly schemaVersion: number;
+  readonly ttlMs: number;
+  readonly staleMs: number;
+  readonly negativeTtlMs: number;
+  readonly schema: StandardSchemaV1<unknown, V> | undefined;
+  readonly load: KeyspaceOptions<P, V, Db>['load'];
+  readonly loadMany: KeyspaceOptions<P, V, Db>['loadMany'];
+  /** The key of one value, as it appears in stores, streams and the changelog. */
+  key(params: Params<P>): string;
+}
+
+const DEFAULT_TTL_MS = 5 * 60_000;
+const DEFAULT_NEGATIVE_TTL_MS = 10_000;
+
+/**
+ * Declares a keyspace.
+ *
+ * @throws ConfigurationError when a name, duration or schema version is not usable
+ */
+export function keyspace<const P extends ParamTypes, V, Db = SqlExecutor>(
+  options: KeyspaceOptions<P, V, Db>,
+): Keyspace<P, V, Db> {
+  const { name, params } = options;
+  if (!isKeyspaceName(name)) {
+    throw new ConfigurationError(
+      `keyspace name ${JSON.stringify(name)}: use 1 to 64 lower-case letters, digits, '-' or '_', a letter first`,
+    );
+  }
+  if (Object.keys(params).length === 0) {
+    throw new ConfigurationError(`keyspace ${name} needs at least one parameter`);
+  }
+  const schemaVersion = options.schemaVersion ?? 1;
+  if (!Number.isInteger(schemaVersion) || schemaVersion < 0 || schemaVersion > 0xffff_ffff) {
+    throw new ConfigurationError(`keyspace ${name}: schemaVersion must be an integer from 0 to 2^32-1`);
+  }
+  const ttlMs = durationMs(options.ttl ?? DEFAULT_TTL_MS, `keyspace ${name}, ttl`);
+  return Object.freeze({
+    name,
+    schemaVersion,
+    ttlMs,
+    staleMs: durationMs(options.staleWhileRevalidate ?? 0, `keyspace ${name}, staleWhileRevalidate`),
+    negativeTtlMs: durationMs(options.negativeTtl ?? Math.min(ttlMs, DEFAULT_NEGATIVE_TTL_MS), `keyspace ${name}, negativeTtl`),
+    schema: options.schema,
+    load: options.load,
+    loadMany: options.loadMany,
+    key: keyEncoder(name, params),
+  });
+}

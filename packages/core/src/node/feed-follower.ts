@@ -1,0 +1,96 @@
+import type { Bus, Subscription } from '../ports/bus.ts';
+import type { Runtime, Timer } from '../ports/runtime.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import type { Invalidation } from '../protocol/event.ts';
+import { type FeedCursor, stepFeed } from '../protocol/feed-cursor.ts';
+import { PingLog } from '../protocol/ping-log.ts';
+import { type Claim, decodeMessage, encodeMessage } from '../protocol/wire.ts';
+
+/** Pings without any feed message after which the feed counts as silent. */
+const SILENT_PINGS = 6;
+
+export interface FeedListener {
+  /** The node has its place in the feed; nothing older is proven. */
+  onJoin(reason: string): void;
+  /** The node lost its place: the feed is silent. */
+  onLost(reason: string): void;
+  onInvalidations(invalidations: readonly Invalidation[]): void;
+  /** A claim that echoes a ping this node sent at `sentAtMs`. */
+  onClaim(claim: Claim, sentAtMs: number): void;
+}
+
+/** Keeps a node's place in its region's feed, and pings for proof. */
+export class FeedFollower {
+  readonly #bus: Bus;
+  readonly #runtime: Runtime;
+  readonly #telemetry: Telemetry;
+  readonly #listener: FeedListener;
+  readonly #life: string;
+  readonly #pingIntervalMs: number;
+  readonly #pings = new PingLog();
+  #cursor: FeedCursor | null = null;
+  #unheardPings = 0;
+  #subscription: Subscription | null = null;
+  #timer: Timer | null = null;
+  #stopped = false;
+
+  constructor(
+    bus: Bus,
+    options: { readonly runtime: Runtime; readonly telemetry: Telemetry; readonly pingIntervalMs: number },
+    listener: FeedListener,
+  ) {
+    this.#bus = bus;
+    this.#runtime = options.runtime;
+    this.#telemetry = options.telemetry;
+    this.#pingIntervalMs = options.pingIntervalMs;
+    this.#listener = listener;
+    this.#life = options.runtime.randomId();
+  }
+
+  async start(): Promise<void> {
+    this.#subscription = await this.#bus.listen(this.#bus.region, 'feed', ({ data }) => this.#receive(data));
+    this.#ping();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    await this.#subscription?.stop();
+  }
+
+  #ping(): void {
+    if (this.#stopped) return;
+    this.#unheardPings += 1;
+    if (this.#unheardPings > SILENT_PINGS && this.#cursor) {
+      this.#cursor = null;
+      this.#telemetry.record({ type: 'feed-gap', reason: 'silent' });
+      this.#listener.onLost('the feed is silent');
+    }
+    const ping = this.#pings.send(this.#runtime.monoMs(), undefined);
+    this.#bus.send('hello', { data: encodeMessage({ kind: 'ping', life: this.#life, ping }) });
+    this.#timer = this.#runtime.timer(this.#pingIntervalMs, () => this.#ping());
+  }
+
+  #receive(data: string): void {
+    if (this.#stopped) return;
+    const decoded = decodeMessage(data);
+    if (!decoded.ok || decoded.message.kind !== 'feed') {
+      // Nobody else may speak here; the hole in the numbers will show what was lost.
+      this.#telemetry.record({ type: 'bad-message', from: 'feed', reason: decoded.ok ? 'kind' : decoded.why });
+      return;
+    }
+    const { message } = decoded;
+    const { cursor, step } = stepFeed(this.#cursor, message);
+    if (step === 'duplicate') return;
+    this.#cursor = cursor;
+    this.#unheardPings = 0;
+    if (step !== 'next') {
+      this.#telemetry.record({ type: 'feed-gap', reason: step });
+      this.#listener.onJoin(step);
+    }
+    if (message.invalidations.length > 0) this.#listener.onInvalidations(message.invalidations);
+    const echo = message.claim?.echoes.find(({ life }) => life === this.#life);
+    const sent = echo && this.#pings.echo(echo.ping);
+    if (message.claim && sent) this.#listener.onClaim(message.claim, sent.atMs);
+  }
+}

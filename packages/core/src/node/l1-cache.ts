@@ -1,0 +1,75 @@
+import { LRUCache } from 'lru-cache';
+import { compareVersions, type Version } from '../protocol/version.ts';
+
+/** A decoded, frozen value in this process. Times are on the node's monotonic clock. */
+export interface L1Entry {
+  readonly value: unknown;
+  /** Null when the source gives no versions. */
+  readonly version: Version | null;
+  readonly freshUntilMs: number;
+  readonly staleUntilMs: number;
+  /** When it was loaded here; -Infinity when it came from the store. */
+  readonly loadedAtMs: number;
+}
+
+/** Proof that a read began in this life of the L1; see `L1Cache.put`. */
+export type Ticket = number;
+
+/**
+ * The in-process tier. It holds only what the feed keeps right: entries are taken while the node
+ * has joined the feed, and all are dropped when it lost its place.
+ */
+export class L1Cache {
+  readonly #entries: LRUCache<string, L1Entry>;
+  #life = 0;
+  #open: boolean;
+
+  /** @param open whether entries are taken at once (a node that is alone), or only after `join` */
+  constructor(entriesMax: number, open: boolean) {
+    this.#entries = new LRUCache({ max: entriesMax });
+    this.#open = open;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get(key: string): L1Entry | undefined {
+    return this.#entries.get(key);
+  }
+
+  /** To be taken before a read asks anybody; null while nothing may be put. */
+  ticket(): Ticket | null {
+    return this.#open ? this.#life : null;
+  }
+
+  /**
+   * Puts an entry unless the L1 was reset since the read began: an event that the reset answered
+   * for is behind this node's place in the feed and would never come again.
+   */
+  put(key: string, entry: L1Entry, ticket: Ticket | null): boolean {
+    if (ticket === null || ticket !== this.#life || !this.#open) return false;
+    const known = this.#entries.peek(key);
+    if (known?.version && entry.version && compareVersions(entry.version, known.version) < 0) return false;
+    this.#entries.set(key, entry);
+    return true;
+  }
+
+  /** Drops the entry if it is older than `version`. */
+  raise(key: string, version: Version): void {
+    const known = this.#entries.peek(key);
+    if (known && (!known.version || compareVersions(known.version, version) < 0)) this.#entries.delete(key);
+  }
+
+  /** Drops everything; takes entries from now on only if `open`. */
+  reset(open: boolean): void {
+    this.#life += 1;
+    this.#open = open;
+    this.#entries.clear();
+  }
+
+  /** Every entry, for verifiers. */
+  entries(): IterableIterator<[string, L1Entry]> {
+    return this.#entries.entries() as IterableIterator<[string, L1Entry]>;
+  }
+}

@@ -1,0 +1,191 @@
+import type { Params, ParamTypes } from '../keyspace/params.ts';
+import { ClosedError, ConfigurationError } from '../ports/errors.ts';
+import type { Committed } from '../ports/source.ts';
+import { Applier } from '../roles/applier.ts';
+import { Relay } from '../roles/relay.ts';
+import type { Consistency } from './consistency.ts';
+import { FeedFollower } from './feed-follower.ts';
+import type { AnyKeyspace, NodeOptions, ResolvedOptions, TypedKeyspace } from './options.ts';
+import { resolveOptions } from './options.ts';
+import { ReadPath } from './read-path.ts';
+import type { ReadResult } from './read-result.ts';
+import { newCounters, type NodeStats } from './stats.ts';
+import { WritePath, type WriteTransaction } from './write-path.ts';
+
+export interface ReadOptions {
+  readonly consistency?: Consistency;
+}
+
+/**
+ * One process' cache over its region: reads through L1, L2 and the source; versioned writes.
+ * Made by `startNode`; close it when the process ends.
+ */
+export class TidemarkNode<Tx = unknown> {
+  readonly #options: ResolvedOptions<unknown, unknown>;
+  readonly #keyspaces: ReadonlySet<AnyKeyspace>;
+  readonly #counters = newCounters();
+  readonly #reads: ReadPath;
+  readonly #writes: WritePath;
+  readonly #feed: FeedFollower | null;
+  readonly #roles: readonly (Relay | Applier)[];
+  #closed = false;
+
+  /** @internal use `startNode` */
+  constructor(options: ResolvedOptions<unknown, unknown>, keyspaces: readonly AnyKeyspace[]) {
+    this.#options = options;
+    this.#keyspaces = new Set(keyspaces);
+    this.#reads = new ReadPath(options, this.#counters);
+    this.#writes = new WritePath(options, this.#reads, this.#counters);
+    this.#feed = options.bus && new FeedFollower(options.bus, options, this.#listener());
+    this.#roles = [
+      ...(options.relay ? [new Relay(options.source!, options.bus!, options)] : []),
+      ...(options.applier ? [new Applier(options.source!, options.bus!, options.store!, options)] : []),
+    ];
+  }
+
+  /** @internal use `startNode` */
+  async start(): Promise<void> {
+    await this.#feed?.start();
+    for (const role of this.#roles) role.start();
+  }
+
+  /** The value of one key, frozen; null when the source has none. */
+  get<P extends ParamTypes, V>(
+    keyspace: TypedKeyspace<P, V>,
+    params: Params<P>,
+    options?: ReadOptions,
+  ): Promise<V | null> {
+    const key = this.#key(keyspace, params);
+    const consistency = options?.consistency ?? this.#options.consistency;
+    const hit = this.#reads.hit(keyspace, params, key, consistency);
+    if (hit !== undefined) return Promise.resolve(hit.value as V | null);
+    return this.#miss(keyspace, params, key, consistency);
+  }
+
+  /** Like `get`, and says where the value came from and how old it may be. */
+  async read<P extends ParamTypes, V>(
+    keyspace: TypedKeyspace<P, V>,
+    params: Params<P>,
+    options?: ReadOptions,
+  ): Promise<ReadResult<V>> {
+    const key = this.#key(keyspace, params);
+    const consistency = options?.consistency ?? this.#options.consistency;
+    const hit = this.#reads.hit(keyspace, params, key, consistency);
+    const result = hit ? this.#reads.describe(hit) : await this.#reads.miss(keyspace, params, key, consistency);
+    return result as ReadResult<V>;
+  }
+
+  /** What L1 holds for the key, without a promise and without I/O; undefined when it can't answer. */
+  peek<P extends ParamTypes, V>(
+    keyspace: TypedKeyspace<P, V>,
+    params: Params<P>,
+    options?: ReadOptions,
+  ): V | null | undefined {
+    const key = this.#key(keyspace, params);
+    const consistency = options?.consistency ?? this.#options.consistency;
+    return this.#reads.hit(keyspace, params, key, consistency)?.value as V | null | undefined;
+  }
+
+  /** Many values in the order asked: one store command, and one batched load with `loadMany`. */
+  async getMany<P extends ParamTypes, V>(
+    keyspace: TypedKeyspace<P, V>,
+    params: readonly Params<P>[],
+    options?: ReadOptions,
+  ): Promise<(V | null)[]> {
+    const consistency = options?.consistency ?? this.#options.consistency;
+    const keys = params.map((each) => this.#key(keyspace, each));
+    const values = keys.map((key, i): unknown => this.#reads.hit(keyspace, params[i]!, key, consistency)?.value);
+    const absent = keys.map((_, i) => i).filter((i) => values[i] === undefined);
+    const results = await this.#reads.missMany(
+      keyspace,
+      absent.map((i) => params[i]!),
+      absent.map((i) => keys[i]!),
+      consistency,
+    );
+    absent.forEach((i, at) => (values[i] = results[at]!.value));
+    return values as (V | null)[];
+  }
+
+  /**
+   * Runs `work` in one transaction of the source. When it resolves, the write is committed and this
+   * region is told; the other regions are on their way.
+   */
+  async write<T>(work: (tx: WriteTransaction<Tx>) => Promise<T>): Promise<Committed<T>> {
+    if (this.#closed) throw new ClosedError();
+    return this.#writes.write(work as (tx: WriteTransaction<unknown>) => Promise<T>);
+  }
+
+  /** Counts since the start, and the current staleness bound. */
+  stats(): NodeStats {
+    return {
+      ...this.#counters,
+      l1Entries: this.#reads.l1.size,
+      stalenessBoundMs: this.#options.runtime.monoMs() - this.#reads.proof.closedMs,
+    };
+  }
+
+  /** Every L1 entry with its key, for verifiers. */
+  *l1Entries(): Generator<readonly [key: string, value: unknown]> {
+    for (const [key, entry] of this.#reads.l1.entries()) yield [key, entry.value];
+  }
+
+  /** Stops the roles, sends what is queued, and leaves store, bus and source open for their owner. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#feed?.stop();
+    await Promise.all(this.#roles.map((role) => role.stop()));
+    await this.#writes.close();
+    this.#reads.reset(false);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #key(keyspace: AnyKeyspace, params: Params<ParamTypes>): string {
+    if (this.#closed) throw new ClosedError();
+    if (!this.#keyspaces.has(keyspace)) {
+      throw new ConfigurationError(`keyspace ${keyspace.name} is not one of this node's; add it to startNode's keyspaces`);
+    }
+    return keyspace.key(params);
+  }
+
+  async #miss<V>(keyspace: AnyKeyspace, params: Params<ParamTypes>, key: string, consistency: Consistency): Promise<V | null> {
+    const { value } = await this.#reads.miss(keyspace, params, key, consistency);
+    return value as V | null;
+  }
+
+  #listener(): ConstructorParameters<typeof FeedFollower>[2] {
+    const { telemetry, runtime } = this.#options;
+    return {
+      onJoin: () => {
+        this.#counters.feedGaps += 1;
+        this.#reads.reset(true);
+      },
+      onLost: () => {
+        this.#counters.feedGaps += 1;
+        this.#reads.reset(false);
+      },
+      onInvalidations: (invalidations) => this.#reads.raise(invalidations),
+      onClaim: (claim, sentAtMs) => {
+        this.#reads.accept(claim, sentAtMs);
+        telemetry.record({ type: 'staleness-bound', scope: 'node', ms: runtime.monoMs() - sentAtMs });
+      },
+    };
+  }
+}
+
+/**
+ * Starts a node.
+ *
+ * With nothing but keyspaces it caches in this process; a store, a bus and a source make it a
+ * member of its region. Store, bus and source stay the caller's: close them after the node.
+ *
+ * @throws ConfigurationError for options that can't work
+ */
+export async function startNode<Db = unknown, Tx = unknown>(options: NodeOptions<Db, Tx>): Promise<TidemarkNode<Tx>> {
+  const node = new TidemarkNode<Tx>(resolveOptions(options) as ResolvedOptions<unknown, unknown>, options.keyspaces);
+  await node.start();
+  return node;
+}

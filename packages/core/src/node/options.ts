@@ -1,0 +1,109 @@
+import type { Bus } from '../ports/bus.ts';
+import type { Runtime } from '../ports/runtime.ts';
+import type { SourceOfTruth } from '../ports/source.ts';
+import type { Store } from '../ports/store.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import { noTelemetry } from '../ports/telemetry.ts';
+import { ConfigurationError } from '../ports/errors.ts';
+import { type Duration, durationMs } from '../keyspace/duration.ts';
+import type { Codec } from '../keyspace/codec.ts';
+import { jsonCodec } from '../keyspace/codec.ts';
+import type { Keyspace } from '../keyspace/keyspace.ts';
+import type { ParamTypes } from '../keyspace/params.ts';
+import { systemRuntime } from '../runtime/system-runtime.ts';
+import type { Consistency } from './consistency.ts';
+
+/** Any keyspace, whatever its types. */
+// oxlint-disable-next-line typescript/no-explicit-any -- a list of keyspaces of different types has no narrower type
+export type AnyKeyspace = Keyspace<any, any, any>;
+
+/** A keyspace of known parameters and values, whatever its loader reads with. */
+// oxlint-disable-next-line typescript/no-explicit-any -- the loader's reader is the source's business
+export type TypedKeyspace<P extends ParamTypes, V> = Keyspace<P, V, any>;
+
+export interface NodeOptions<Db = unknown, Tx = unknown> {
+  readonly keyspaces: readonly AnyKeyspace[];
+  /** The region's shared tier (L2). Without one the L1 is the only tier. */
+  readonly store?: Store;
+  /** Carries invalidations. Without one, a node with a store keeps no L1. */
+  readonly bus?: Bus;
+  /** Mints versions. Without one, loaders bring their own data access and values have no version. */
+  readonly source?: SourceOfTruth<Db, Tx>;
+  /** Roles this node offers to take; of all candidates one leads. Default: both, with a source and a bus. */
+  readonly roles?: { readonly relay?: boolean; readonly applier?: boolean };
+  /** Consistency of reads that don't choose. Default `eventual`. */
+  readonly consistency?: Consistency;
+  /** Default 10,000. */
+  readonly l1EntriesMax?: number;
+  /** Hard timeout of one load. Default 10 s; must stay below half the store's tombstone life. */
+  readonly loadTimeout?: Duration;
+  /** Loads at a time. Default 32. */
+  readonly loadConcurrencyMax?: number;
+  /** Loads that may wait for their turn; one more is shed. Default 10,000. */
+  readonly loadQueueMax?: number;
+  /** How long a reader waits for another process that loads the same key. Default 2 s. */
+  readonly leaseWait?: Duration;
+  /** How often freshness is proven anew. Default 500 ms. */
+  readonly pingInterval?: Duration;
+  readonly codec?: Codec;
+  readonly telemetry?: Telemetry;
+  readonly runtime?: Runtime;
+}
+
+/** Options with defaults filled in and durations in ms. */
+export interface ResolvedOptions<Db, Tx> {
+  readonly store: Store | null;
+  readonly bus: Bus | null;
+  readonly source: SourceOfTruth<Db, Tx> | null;
+  readonly relay: boolean;
+  readonly applier: boolean;
+  readonly consistency: Consistency;
+  readonly l1EntriesMax: number;
+  readonly loadTimeoutMs: number;
+  readonly loadConcurrencyMax: number;
+  readonly loadQueueMax: number;
+  readonly leaseWaitMs: number;
+  readonly pingIntervalMs: number;
+  readonly codec: Codec;
+  readonly telemetry: Telemetry;
+  readonly runtime: Runtime;
+}
+
+/** @throws ConfigurationError naming the option that is wrong */
+export function resolveOptions<Db, Tx>(options: NodeOptions<Db, Tx>): ResolvedOptions<Db, Tx> {
+  const names = new Set<string>();
+  for (const { name } of options.keyspaces) {
+    if (names.has(name)) throw new ConfigurationError(`keyspaces: ${name} is there twice; names must be unique`);
+    names.add(name);
+  }
+  const rolesPossible = options.source !== undefined && options.bus !== undefined;
+  const applierPossible = rolesPossible && options.store !== undefined;
+  if (options.roles?.relay && !rolesPossible) throw new ConfigurationError('roles.relay needs a source and a bus');
+  if (options.roles?.applier && !applierPossible) {
+    throw new ConfigurationError('roles.applier needs a source, a bus and a store');
+  }
+  return {
+    store: options.store ?? null,
+    bus: options.bus ?? null,
+    source: options.source ?? null,
+    relay: options.roles?.relay ?? rolesPossible,
+    applier: options.roles?.applier ?? applierPossible,
+    consistency: options.consistency ?? 'eventual',
+    l1EntriesMax: count(options.l1EntriesMax ?? 10_000, 'l1EntriesMax'),
+    loadTimeoutMs: durationMs(options.loadTimeout ?? '10s', 'loadTimeout'),
+    loadConcurrencyMax: count(options.loadConcurrencyMax ?? 32, 'loadConcurrencyMax'),
+    loadQueueMax: count(options.loadQueueMax ?? 10_000, 'loadQueueMax'),
+    leaseWaitMs: durationMs(options.leaseWait ?? '2s', 'leaseWait'),
+    pingIntervalMs: durationMs(options.pingInterval ?? 500, 'pingInterval'),
+    codec: options.codec ?? jsonCodec,
+    telemetry: options.telemetry ?? noTelemetry,
+    runtime: options.runtime ?? systemRuntime,
+  };
+}
+
+function count(value: number, name: string): number {
+  if (!Number.isInteger(value) || value < 1) {
+    throw new ConfigurationError(`${name} must be a whole number from 1, got ${value}`);
+  }
+  return value;
+}

@@ -1,0 +1,75 @@
+import type { Bus } from '../ports/bus.ts';
+import type { Runtime, Timer } from '../ports/runtime.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import type { Invalidation } from '../protocol/event.ts';
+import { encodeMessage } from '../protocol/wire.ts';
+
+const FLUSH_MS = 2;
+const BATCH_MAX = 50;
+const QUEUE_MAX = 10_000;
+
+/** Header with the sender's wall clock, ms since 1970; for lag metrics only. */
+export const SENT_AT_HEADER = 'tidemark-sent-at';
+
+/**
+ * Publishes what was committed here, in small batches: the fast path. What does not get out, for
+ * whatever reason, the relay publishes from the changelog.
+ */
+export class Publisher {
+  readonly #bus: Bus;
+  readonly #runtime: Runtime;
+  readonly #telemetry: Telemetry;
+  #queue: Invalidation[] = [];
+  #carrier: Record<string, string> | undefined;
+  #timer: Timer | null = null;
+  readonly #pending = new Set<Promise<void>>();
+
+  constructor(bus: Bus, runtime: Runtime, telemetry: Telemetry) {
+    this.#bus = bus;
+    this.#runtime = runtime;
+    this.#telemetry = telemetry;
+  }
+
+  publish(invalidations: readonly Invalidation[]): void {
+    const room = QUEUE_MAX - this.#queue.length;
+    if (invalidations.length > room) this.#telemetry.record({ type: 'publish', events: invalidations.length - room, ok: false });
+    this.#carrier ??= this.#telemetry.inject();
+    this.#queue.push(...invalidations.slice(0, room));
+    if (this.#queue.length >= BATCH_MAX) this.#flush();
+    else this.#timer ??= this.#runtime.timer(FLUSH_MS, () => this.#flush());
+  }
+
+  /** Sends what is queued and waits for all acknowledgements. */
+  async close(): Promise<void> {
+    this.#flush();
+    await Promise.all(this.#pending);
+  }
+
+  #flush(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    const queue = this.#queue;
+    const carrier = this.#carrier;
+    this.#queue = [];
+    this.#carrier = undefined;
+    for (let start = 0; start < queue.length; start += BATCH_MAX) {
+      const sending = this.#send(queue.slice(start, start + BATCH_MAX), carrier);
+      this.#pending.add(sending);
+      void sending.finally(() => this.#pending.delete(sending));
+    }
+  }
+
+  async #send(invalidations: readonly Invalidation[], carrier: Record<string, string> | undefined): Promise<void> {
+    try {
+      await this.#telemetry.trace('tidemark.publish', { 'tidemark.events': invalidations.length }, carrier, () =>
+        this.#bus.append({
+          data: encodeMessage({ kind: 'bump', invalidations }),
+          headers: { ...this.#telemetry.inject(), [SENT_AT_HEADER]: String(this.#runtime.wallMs()) },
+        }),
+      );
+      this.#telemetry.record({ type: 'publish', events: invalidations.length, ok: true });
+    } catch {
+      this.#telemetry.record({ type: 'publish', events: invalidations.length, ok: false });
+    }
+  }
+}

@@ -1,0 +1,377 @@
+import { deepFreeze, validate } from '../keyspace/codec.ts';
+import type { Params, ParamTypes } from '../keyspace/params.ts';
+import { StalenessUnprovenError } from '../ports/errors.ts';
+import { noTelemetry } from '../ports/telemetry.ts';
+import type { Invalidation } from '../protocol/event.ts';
+import { isScopeKey } from '../protocol/key.ts';
+import { judgeRecord, type StoreMeta, type StoredValue } from '../protocol/record.ts';
+import type { Claim } from '../protocol/wire.ts';
+import { sleep } from '../runtime/sleep.ts';
+import type { Consistency } from './consistency.ts';
+import { FreshnessProof } from './freshness-proof.ts';
+import { L1Cache, type L1Entry, type Ticket } from './l1-cache.ts';
+import { type Loaded, Loader } from './loader.ts';
+import type { AnyKeyspace, ResolvedOptions } from './options.ts';
+import { ReadBatcher, type RecordAnswer } from './read-batcher.ts';
+import type { ReadResult } from './read-result.ts';
+import { SeenFloors } from './seen-floors.ts';
+import { SingleFlight } from './single-flight.ts';
+import type { Counters } from './stats.ts';
+
+const UNPROVEN = Number.NEGATIVE_INFINITY;
+const READ_BATCH_MAX = 512;
+const SEEN_FLOORS_MAX = 100_000;
+const LEASE_POLL_FIRST_MS = 4;
+const LEASE_POLL_MAX_MS = 64;
+
+type Result = ReadResult<unknown>;
+
+/** One read on its way through the tiers. */
+interface Miss {
+  readonly keyspace: AnyKeyspace;
+  readonly params: Params<ParamTypes>;
+  readonly key: string;
+  /** Taken before anybody was asked. */
+  readonly ticket: Ticket | null;
+}
+
+/** Cache-aside reads: L1, then L2, then one load. */
+export class ReadPath {
+  readonly l1: L1Cache;
+  readonly proof = new FreshnessProof();
+  readonly #floors = new SeenFloors(SEEN_FLOORS_MAX);
+  readonly #flights = new SingleFlight<Result>();
+  readonly #batcher: ReadBatcher | null;
+  readonly #loader: Loader;
+  readonly #options: ResolvedOptions<unknown, unknown>;
+  readonly #counters: Counters;
+  readonly #observed: boolean;
+
+  constructor(options: ResolvedOptions<unknown, unknown>, counters: Counters) {
+    this.#options = options;
+    this.#counters = counters;
+    this.#observed = options.telemetry !== noTelemetry;
+    // A node that shares its store hears of others' writes only through the feed.
+    this.l1 = new L1Cache(options.l1EntriesMax, options.store === null && options.bus === null);
+    this.#batcher = options.store && new ReadBatcher(options.store, READ_BATCH_MAX);
+    this.#loader = new Loader(options);
+  }
+
+  /** The entry that L1 may serve for this read, or undefined. Synchronous, no I/O. */
+  hit(keyspace: AnyKeyspace, params: Params<ParamTypes>, key: string, consistency: Consistency): L1Entry | undefined {
+    const entry = this.l1.get(key);
+    if (entry === undefined) return undefined;
+    const nowMs = this.#options.runtime.monoMs();
+    if (nowMs >= entry.staleUntilMs) return undefined;
+    if (consistency !== 'eventual' && nowMs - this.#provenAt(entry) > consistency.ms) return undefined;
+    if (nowMs >= entry.freshUntilMs) this.#revalidate({ keyspace, params, key, ticket: this.l1.ticket() });
+    this.#counters.reads += 1;
+    this.#counters.l1Hits += 1;
+    if (this.#observed) this.#record(keyspace, 'l1', 'fresh');
+    return entry;
+  }
+
+  /** The L1 entry as a read result. */
+  describe(entry: L1Entry): Result {
+    const nowMs = this.#options.runtime.monoMs();
+    return {
+      value: entry.value,
+      tier: 'l1',
+      version: entry.version,
+      stalenessBoundMs: nowMs - this.#provenAt(entry),
+      why: nowMs < entry.freshUntilMs ? 'fresh' : 'stale',
+    };
+  }
+
+  /** A read that L1 could not answer. */
+  async miss(keyspace: AnyKeyspace, params: Params<ParamTypes>, key: string, consistency: Consistency): Promise<Result> {
+    const miss: Miss = { keyspace, params, key, ticket: this.l1.ticket() };
+    this.#counters.reads += 1;
+    const answer = await this.#ask(key);
+    const found = answer === null ? 'store-down' : this.#judge(miss, answer, consistency);
+    if (typeof found === 'object') {
+      this.#counters.l2Hits += 1;
+      if (found.why === 'stale') this.#revalidate(miss);
+      if (this.#observed) this.#record(keyspace, 'l2', found.why);
+      return found;
+    }
+    if (this.#observed) this.#record(keyspace, 'source', found);
+    return this.#loadOnce(miss, answer?.meta ?? null, found, consistency);
+  }
+
+  /** Several reads that L1 could not answer: one store command, one batched load. */
+  async missMany(
+    keyspace: AnyKeyspace,
+    params: readonly Params<ParamTypes>[],
+    keys: readonly string[],
+    consistency: Consistency,
+  ): Promise<Result[]> {
+    if (!keyspace.loadMany) {
+      return Promise.all(keys.map((key, i) => this.miss(keyspace, params[i]!, key, consistency)));
+    }
+    const misses = keys.map((key, i): Miss => ({ keyspace, params: params[i]!, key, ticket: this.l1.ticket() }));
+    this.#counters.reads += keys.length;
+    const answers = await Promise.all(keys.map((key) => this.#ask(key)));
+    const results = answers.map((answer, i): Result | null => {
+      const found = answer && this.#judge(misses[i]!, answer, consistency);
+      return typeof found === 'object' ? found : null;
+    });
+    const absent = misses.map((_, i) => i).filter((i) => results[i] === null);
+    this.#counters.l2Hits += keys.length - absent.length;
+    if (absent.length === 0) return results as Result[];
+    this.#counters.loads += absent.length;
+    const loaded = await this.#loader.loadMany(
+      keyspace,
+      absent.map((i) => keys[i]!),
+      absent.map((i) => params[i]!),
+    );
+    await Promise.all(
+      absent.map(async (i, at) => {
+        results[i] = await this.#settle(misses[i]!, answers[i]?.meta ?? null, loaded[at]!, null, 'absent');
+      }),
+    );
+    return results as Result[];
+  }
+
+  /** Somebody invalidated these keys. */
+  raise(invalidations: readonly Invalidation[]): void {
+    const nowMs = this.#options.runtime.monoMs();
+    for (const { key, version } of invalidations) {
+      if (isScopeKey(key)) {
+        this.reset(this.l1.ticket() !== null);
+        continue;
+      }
+      this.l1.raise(key, version);
+      this.#flights.part(key);
+      if (!this.#floors.raise(key, version, nowMs)) {
+        // Too much news since the last claim to remember it all: start over, unproven.
+        this.reset(this.l1.ticket() !== null);
+        this.proof.drop();
+      }
+    }
+  }
+
+  /** The region proved that all before `sentAtMs` is applied. */
+  accept(claim: Claim, sentAtMs: number): void {
+    this.proof.accept(claim, sentAtMs);
+    this.#floors.forget(sentAtMs);
+  }
+
+  /** Drops the L1; takes entries from now on only if `open`. */
+  reset(open: boolean): void {
+    this.l1.reset(open);
+    this.#flights.partAll();
+  }
+
+  #provenAt(entry: L1Entry): number {
+    return Math.max(entry.loadedAtMs, this.proof.closedMs);
+  }
+
+  async #ask(key: string): Promise<RecordAnswer | null> {
+    if (!this.#batcher) return null;
+    try {
+      return await this.#batcher.read(key);
+    } catch {
+      this.#storeFailed('read');
+      return null;
+    }
+  }
+
+  /** The result when the store's answer may be served, else why not. */
+  #judge(miss: Miss, answer: RecordAnswer, consistency: Consistency): Result | Exclude<Result['why'], 'fresh' | 'stale'> {
+    const { keyspace, key } = miss;
+    const { meta, record, nowMs: storeNowMs } = answer;
+    const value = record?.value;
+    if (!meta || !value) return 'absent';
+    const ageMs = Math.max(0, storeNowMs - value.filledAtMs);
+    const freshness = judgeRecord(meta, record, keyspace.name, keyspace.schemaVersion, ageMs);
+    if (freshness !== 'fresh' && freshness !== 'stale') return freshness;
+    if (this.#floors.isBelow(key, value.version)) return 'seen-newer';
+    const nowMs = this.#options.runtime.monoMs();
+    const boundMs = nowMs - this.proof.closedFor(meta);
+    if (consistency !== 'eventual' && boundMs > consistency.ms) return 'unproven';
+    const decoded = this.#decode(keyspace, key, value);
+    if (!decoded) return 'schema';
+    if (this.proof.shows(meta)) {
+      this.l1.put(
+        key,
+        {
+          value: decoded.value,
+          version: value.version,
+          freshUntilMs: nowMs + value.freshMs - ageMs,
+          staleUntilMs: nowMs + value.freshMs + value.staleMs - ageMs,
+          loadedAtMs: UNPROVEN,
+        },
+        miss.ticket,
+      );
+    }
+    return { value: decoded.value, tier: 'l2', version: value.version, stalenessBoundMs: boundMs, why: freshness };
+  }
+
+  #decode(keyspace: AnyKeyspace, key: string, { data }: StoredValue): { readonly value: unknown } | null {
+    if (data === null) return { value: null };
+    try {
+      return { value: deepFreeze(validate(key, keyspace.schema, this.#options.codec.decode(data))) };
+    } catch {
+      return null; // Foreign or poisoned: as good as absent, and the fill replaces it.
+    }
+  }
+
+  async #loadOnce(miss: Miss, meta: StoreMeta | null, why: Result['why'], consistency: Consistency): Promise<Result> {
+    const { runtime } = this.#options;
+    const nowMs = runtime.monoMs();
+    if (consistency === 'eventual') {
+      return this.#flights.do(miss.key, UNPROVEN, nowMs, () => this.#load(miss, meta, why, true));
+    }
+    if (why === 'unproven' && consistency.whenUnproven === 'fail') {
+      throw new StalenessUnprovenError(miss.key, consistency.ms, nowMs - this.proof.closedMs);
+    }
+    const joined = await this.#flights.do(miss.key, nowMs - consistency.ms, nowMs, () =>
+      this.#load(miss, meta, why, false),
+    );
+    // A flight that an eventual reader began may have ended with another process' value.
+    if (joined.stalenessBoundMs <= consistency.ms) return joined;
+    return this.#load(miss, meta, why, false);
+  }
+
+  async #load(miss: Miss, meta: StoreMeta | null, why: Result['why'], mayWait: boolean): Promise<Result> {
+    const { keyspace, params, key } = miss;
+    const { store, runtime, loadTimeoutMs } = this.#options;
+    const token = runtime.randomId();
+    let leased = false;
+    if (store && meta) {
+      leased = await this.#lease(key, token, loadTimeoutMs);
+      if (!leased && mayWait) {
+        const found = await this.#awaitFill(miss, token);
+        if (typeof found === 'object') return found;
+        leased = found;
+      }
+    }
+    try {
+      this.#counters.loads += 1;
+      const loaded = await this.#loader.load(keyspace, key, params);
+      return await this.#settle(miss, meta, loaded, leased ? token : null, why);
+    } catch (error) {
+      if (leased) await store!.release(key, token).catch(() => this.#storeFailed('release'));
+      throw error;
+    }
+  }
+
+  async #lease(key: string, token: string, ttlMs: number): Promise<boolean> {
+    try {
+      return (await this.#options.store!.lease(key, token, ttlMs)).granted;
+    } catch {
+      this.#storeFailed('lease');
+      return false;
+    }
+  }
+
+  /** Another process loads the key: waits for its fill, its lease, or until it took too long. */
+  async #awaitFill(miss: Miss, token: string): Promise<Result | boolean> {
+    const { runtime, leaseWaitMs, loadTimeoutMs, telemetry } = this.#options;
+    const beganMs = runtime.monoMs();
+    let outcome: Result | boolean = false;
+    for (let pollMs = LEASE_POLL_FIRST_MS; runtime.monoMs() - beganMs < leaseWaitMs; ) {
+      await sleep(runtime, pollMs);
+      pollMs = Math.min(LEASE_POLL_MAX_MS, pollMs * 2);
+      const answer = await this.#ask(miss.key);
+      if (!answer) break;
+      const found = this.#judge(miss, answer, 'eventual');
+      if (typeof found === 'object') {
+        outcome = found;
+        break;
+      }
+      if (await this.#lease(miss.key, token, loadTimeoutMs)) {
+        outcome = true;
+        break;
+      }
+    }
+    telemetry.record({ type: 'lease-wait', keyspace: miss.keyspace.name, ms: runtime.monoMs() - beganMs });
+    return outcome;
+  }
+
+  /** Fills the tiers with what was loaded, as far as the rules admit it. */
+  async #settle(
+    miss: Miss,
+    meta: StoreMeta | null,
+    loaded: Loaded,
+    lease: string | null,
+    why: Result['why'],
+  ): Promise<Result> {
+    const { keyspace, key, ticket } = miss;
+    const { runtime } = this.#options;
+    const { value, label, startedAtMs } = loaded;
+    const freshMs = value === null ? keyspace.negativeTtlMs : keyspace.ttlMs;
+    const staleMs = value === null ? 0 : keyspace.staleMs;
+    const admitted = meta === null || (await this.#fill(miss, meta, loaded, lease, freshMs, staleMs));
+    const overtaken = label
+      ? this.#floors.isBelow(key, label.version)
+      : this.#floors.heardSince(key, startedAtMs);
+    const nowMs = runtime.monoMs();
+    if (admitted && !overtaken) {
+      const entry: L1Entry = {
+        value,
+        version: label?.version ?? null,
+        freshUntilMs: nowMs + freshMs,
+        staleUntilMs: nowMs + freshMs + staleMs,
+        loadedAtMs: startedAtMs,
+      };
+      this.l1.put(key, entry, ticket);
+    }
+    return { value, tier: 'source', version: label?.version ?? null, stalenessBoundMs: nowMs - startedAtMs, why };
+  }
+
+  /** False when a rule of the store refused the value; a store that is down refuses nothing. */
+  async #fill(
+    miss: Miss,
+    meta: StoreMeta,
+    { value, label }: Loaded,
+    lease: string | null,
+    freshMs: number,
+    staleMs: number,
+  ): Promise<boolean> {
+    const { keyspace, key } = miss;
+    const { store, codec, telemetry } = this.#options;
+    try {
+      const verdict = await store!.fill({
+        key,
+        version: label?.version ?? null,
+        scope: label?.scope ?? meta.scopes.get(keyspace.name) ?? 0,
+        asOf: label?.asOf ?? meta.horizon,
+        incarnation: meta.incarnation,
+        epoch: meta.epoch,
+        revision: meta.revision,
+        schema: keyspace.schemaVersion,
+        freshMs,
+        staleMs,
+        data: value === null ? null : codec.encode(value),
+        lease,
+      });
+      telemetry.record({ type: 'fill', keyspace: keyspace.name, verdict });
+      if (verdict !== 'admitted') this.#counters.fillsRefused += 1;
+      return verdict === 'admitted';
+    } catch {
+      this.#storeFailed('fill');
+      return true;
+    }
+  }
+
+  #revalidate(miss: Miss): void {
+    const nowMs = this.#options.runtime.monoMs();
+    this.#flights
+      .do(miss.key, UNPROVEN, nowMs, async () => {
+        const answer = await this.#ask(miss.key);
+        return this.#load(miss, answer?.meta ?? null, 'expired', false);
+      })
+      .catch(() => {}); // The stale value was served; the next read tries again.
+  }
+
+  #storeFailed(operation: string): void {
+    this.#counters.storeErrors += 1;
+    this.#options.telemetry.record({ type: 'store-error', operation });
+  }
+
+  #record(keyspace: AnyKeyspace, tier: Result['tier'], why: Result['why']): void {
+    this.#options.telemetry.record({ type: 'read', keyspace: keyspace.name, tier, why });
+  }
+}

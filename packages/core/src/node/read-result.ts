@@ -1,0 +1,15 @@
+import type { MissReason, Tier } from '../ports/telemetry.ts';
+import type { Version } from '../protocol/version.ts';
+
+/** A value and where it came from. */
+export interface ReadResult<V> {
+  /** Frozen; null when the source has nothing for this key. */
+  readonly value: V | null;
+  readonly tier: Tier;
+  /** Null when the source gives no versions. */
+  readonly version: Version | null;
+  /** The value is proven to be at most this old, ms; Infinity when nothing is proven. */
+  readonly stalenessBoundMs: number;
+  /** `fresh`; `stale`: past its TTL and being reloaded; else why no cache could answer. */
+  readonly why: MissReason | 'fresh' | 'stale';
+}

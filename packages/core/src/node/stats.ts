@@ -1,0 +1,30 @@
+/** What a node counted since it started. */
+export interface NodeStats {
+  readonly reads: number;
+  readonly l1Hits: number;
+  readonly l2Hits: number;
+  /** Values read from the source. */
+  readonly loads: number;
+  readonly fillsRefused: number;
+  readonly storeErrors: number;
+  /** Times this node lost or newly took its place in the feed. */
+  readonly feedGaps: number;
+  readonly l1Entries: number;
+  /** Every write acknowledged longer ago than this is proven to be applied here, ms. */
+  readonly stalenessBoundMs: number;
+}
+
+/** The counters behind `NodeStats`. */
+export interface Counters {
+  reads: number;
+  l1Hits: number;
+  l2Hits: number;
+  loads: number;
+  fillsRefused: number;
+  storeErrors: number;
+  feedGaps: number;
+}
+
+export function newCounters(): Counters {
+  return { reads: 0, l1Hits: 0, l2Hits: 0, loads: 0, fillsRefused: 0, storeErrors: 0, feedGaps: 0 };
+}

@@ -1,0 +1,84 @@
+import type { Params, ParamTypes } from '../keyspace/params.ts';
+import { ConfigurationError } from '../ports/errors.ts';
+import type { Bump, Committed } from '../ports/source.ts';
+import type { Invalidation } from '../protocol/event.ts';
+import type { AnyKeyspace, ResolvedOptions, TypedKeyspace } from './options.ts';
+import { Publisher } from './publisher.ts';
+import type { ReadPath } from './read-path.ts';
+import type { Counters } from './stats.ts';
+
+/** What a writer gets: the source's own transaction, and `bump`. */
+export type WriteTransaction<Tx> = Tx & {
+  /** This key changes with this transaction. Needless where the table is tracked by triggers. */
+  bump<P extends ParamTypes>(keyspace: TypedKeyspace<P, unknown>, params: Params<P>): void;
+  /** Every key of the keyspace changes with this transaction. */
+  bumpAll(keyspace: AnyKeyspace): void;
+};
+
+/** Versioned writes: commit first, then tell the own region, then the others. */
+export class WritePath {
+  readonly #options: ResolvedOptions<unknown, unknown>;
+  readonly #reads: ReadPath;
+  readonly #counters: Counters;
+  readonly #publisher: Publisher | null;
+
+  constructor(options: ResolvedOptions<unknown, unknown>, reads: ReadPath, counters: Counters) {
+    this.#options = options;
+    this.#reads = reads;
+    this.#counters = counters;
+    this.#publisher = options.bus && new Publisher(options.bus, options.runtime, options.telemetry);
+  }
+
+  async write<T>(work: (tx: WriteTransaction<unknown>) => Promise<T>): Promise<Committed<T>> {
+    const { source, telemetry, runtime } = this.#options;
+    if (!source) throw new ConfigurationError('write needs a source; give one to startNode');
+    return telemetry.trace('tidemark.write', {}, undefined, async (span) => {
+      const beganMs = runtime.monoMs();
+      let keys = 0;
+      let ok = false;
+      try {
+        const committed = await source.transaction((tx, bump) => work(withBump(tx, bump)));
+        keys = committed.invalidations.length;
+        span.set({ 'tidemark.keys': keys });
+        await this.announce(committed.invalidations);
+        ok = true;
+        return committed;
+      } finally {
+        telemetry.record({ type: 'write', ms: runtime.monoMs() - beganMs, keys, ok });
+      }
+    });
+  }
+
+  /** Committed: from here on nothing may fail the write, since the changelog remembers it. */
+  async announce(invalidations: readonly Invalidation[]): Promise<void> {
+    if (invalidations.length === 0) return;
+    const { store, bus, telemetry } = this.#options;
+    this.#reads.raise(invalidations);
+    try {
+      await store?.raise(invalidations);
+    } catch {
+      this.#counters.storeErrors += 1;
+      telemetry.record({ type: 'store-error', operation: 'raise' });
+    }
+    this.#publisher?.publish(invalidations);
+    bus?.send('poke', { data: '' });
+  }
+
+  async close(): Promise<void> {
+    await this.#publisher?.close();
+  }
+}
+
+function withBump(tx: unknown, bump: Bump): WriteTransaction<unknown> {
+  const extra = {
+    bump: (keyspace: AnyKeyspace, params: Params<ParamTypes>) => bump(keyspace.key(params)),
+    bumpAll: (keyspace: AnyKeyspace) => bump(keyspace.name),
+  };
+  return new Proxy(tx as object, {
+    get(target, property) {
+      if (property === 'bump' || property === 'bumpAll') return extra[property];
+      const value: unknown = Reflect.get(target, property, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  }) as WriteTransaction<unknown>;
+}

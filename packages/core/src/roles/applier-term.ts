@@ -1,0 +1,271 @@
+import { SENT_AT_HEADER } from '../node/publisher.ts';
+import type { Bus, BusMessage, RegionId, Subscription } from '../ports/bus.ts';
+import type { Runtime } from '../ports/runtime.ts';
+import type { SourceOfTruth } from '../ports/source.ts';
+import type { Store } from '../ports/store.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import type { Barrier, Echo, Invalidation } from '../protocol/event.ts';
+import { PingLog } from '../protocol/ping-log.ts';
+import { RelayChain } from '../protocol/relay-chain.ts';
+import { maxVersion } from '../protocol/version.ts';
+import { decodeMessage, ECHOES_MAX, encodeMessage, type StreamMessage } from '../protocol/wire.ts';
+import { backoffMs } from '../runtime/sleep.ts';
+import { Wakeup } from '../runtime/wakeup.ts';
+import { FeedWriter } from './feed-writer.ts';
+import { Inbox } from './inbox.ts';
+import { resync } from './resync.ts';
+import { StoreWriter } from './store-writer.ts';
+
+const INBOX_MAX = 2_000;
+const BATCH_EVENTS_MAX = 500;
+/** Without a barrier for this many ping intervals the applier asks the source itself. */
+const SILENT_PINGS = 6;
+const RESYNC_RETRY_MS = 100;
+const RESYNC_RETRY_MAX_MS = 5_000;
+
+interface TermOptions {
+  readonly runtime: Runtime;
+  readonly telemetry: Telemetry;
+  readonly pingIntervalMs: number;
+}
+
+interface Received {
+  readonly region: RegionId;
+  readonly message: BusMessage | null;
+  /** Set instead of a message: something of the stream may be missing. */
+  readonly discontinuity?: string;
+}
+
+/** Node pings that wait for a proof, by node life. */
+type Hellos = ReadonlyMap<string, number>;
+
+/** One turn of an applier in its role, from taking it over to giving it up. */
+export class ApplierTerm {
+  readonly #source: SourceOfTruth;
+  readonly #bus: Bus;
+  readonly #store: Store;
+  readonly #options: TermOptions;
+  readonly #life: string;
+  readonly #wakeup: Wakeup;
+  readonly #inbox: Inbox<Received>;
+  readonly #chains = new Map<RegionId, RelayChain>();
+  readonly #pings = new PingLog<Hellos>();
+  readonly #writer: StoreWriter;
+  #feed: FeedWriter;
+  #hellos = new Map<string, number>();
+  #subscriptions: Subscription[] = [];
+  #working: Promise<void> = Promise.resolve();
+  #ended = false;
+  /** Why the store's horizon can't follow barriers until a resync; null when it can. */
+  #gap: string | null = 'taking over';
+  #resyncFailures = 0;
+  #resyncAtMs = 0;
+  #pingAtMs = 0;
+  #provenAtMs: number;
+
+  constructor(source: SourceOfTruth, bus: Bus, store: Store, options: TermOptions) {
+    this.#source = source;
+    this.#bus = bus;
+    this.#store = store;
+    this.#options = options;
+    this.#life = options.runtime.randomId();
+    this.#wakeup = new Wakeup(options.runtime);
+    this.#inbox = new Inbox(INBOX_MAX, () => this.#wakeup.wake());
+    this.#writer = new StoreWriter(store, options.runtime);
+    this.#feed = new FeedWriter(bus, options.runtime.randomId());
+    this.#provenAtMs = options.runtime.monoMs();
+  }
+
+  /** Follows all streams, then starts to work: what is missed before that the first resync brings. */
+  async begin(): Promise<void> {
+    this.#subscriptions.push(
+      await this.#bus.listen(this.#bus.region, 'hello', ({ data }) => this.#onHello(data)),
+    );
+    const followed = await Promise.allSettled(
+      this.#bus.regions.map((region) => {
+        this.#chains.set(region, new RelayChain());
+        return this.#bus.follow(region, {
+          onMessage: (message) => this.#inbox.push({ region, message }),
+          onDiscontinuity: (reason) => void this.#inbox.push({ region, message: null, discontinuity: reason }),
+        });
+      }),
+    );
+    for (const result of followed) if (result.status === 'fulfilled') this.#subscriptions.push(result.value);
+    for (const result of followed) if (result.status === 'rejected') throw result.reason;
+    this.#working = this.#work();
+  }
+
+  async end(): Promise<void> {
+    this.#ended = true;
+    this.#wakeup.wake();
+    this.#inbox.drain();
+    await Promise.all(this.#subscriptions.map((subscription) => subscription.stop()));
+    this.#inbox.drain();
+    await this.#working;
+  }
+
+  async #work(): Promise<void> {
+    const { runtime, pingIntervalMs } = this.#options;
+    while (!this.#ended) {
+      if (this.#gap !== null && runtime.monoMs() >= this.#resyncAtMs) await this.#resync(this.#gap);
+      await this.#applyAll(this.#inbox.drain());
+      const nowMs = runtime.monoMs();
+      if (nowMs >= this.#pingAtMs) this.#ping(nowMs);
+      if (this.#gap === null && nowMs - this.#provenAtMs > SILENT_PINGS * pingIntervalMs) {
+        this.#noteGap('relay', 'the relay is silent');
+      }
+      if (this.#inbox.size === 0) {
+        const untilMs = this.#gap === null ? this.#pingAtMs : Math.min(this.#pingAtMs, this.#resyncAtMs);
+        await this.#wakeup.wait(Math.max(1, untilMs - runtime.monoMs()));
+      }
+    }
+  }
+
+  #onHello(data: string): void {
+    const decoded = decodeMessage(data);
+    if (!decoded.ok || decoded.message.kind !== 'ping') return;
+    const { life, ping } = decoded.message;
+    if (this.#hellos.size >= ECHOES_MAX && !this.#hellos.has(life)) return; // It pings again.
+    this.#hellos.set(life, ping);
+  }
+
+  /** Asks the relay for a proof, on behalf of the nodes that asked here. */
+  #ping(nowMs: number): void {
+    this.#pingAtMs = nowMs + this.#options.pingIntervalMs;
+    const ping = this.#pings.send(nowMs, new Map(this.#hellos));
+    this.#bus.send('ping', { data: encodeMessage({ kind: 'ping', life: this.#life, ping }) });
+    this.#feed.claim(); // A heartbeat: the feed is alive even while nothing is proven.
+  }
+
+  async #applyAll(received: readonly Received[]): Promise<void> {
+    let batch = new Map<string, Invalidation>();
+    for (const { region, message, discontinuity } of received) {
+      const decoded = message && this.#decode(region, message);
+      if (!decoded) {
+        this.#chains.get(region)!.break();
+        if (discontinuity) this.#noteGap(region, discontinuity);
+        continue;
+      }
+      const chain = this.#chains.get(region)!;
+      if (decoded.kind === 'barrier') {
+        const seen = chain.note(decoded.life, decoded.seq, true);
+        if (seen === 'duplicate') continue;
+        if (seen === 'hole') this.#noteGap(region, 'a hole before a barrier');
+        await this.#apply(region, batch, decoded.barrier);
+        batch = new Map();
+        continue;
+      }
+      if (decoded.kind === 'changes') chain.note(decoded.life, decoded.seq, false);
+      this.#observe(region, message!, decoded.invalidations.length);
+      for (const invalidation of decoded.invalidations) {
+        const known = batch.get(invalidation.key);
+        batch.set(invalidation.key, known ? { key: known.key, version: maxVersion(known.version, invalidation.version) } : invalidation);
+      }
+      if (batch.size >= BATCH_EVENTS_MAX) {
+        await this.#apply(region, batch, null, message!.headers);
+        batch = new Map();
+      }
+    }
+    const last = received.at(-1)?.message;
+    if (batch.size > 0) await this.#apply(received.at(-1)!.region, batch, null, last?.headers);
+  }
+
+  #decode(region: RegionId, { data }: BusMessage): StreamMessage | null {
+    const decoded = decodeMessage(data);
+    if (decoded.ok && (decoded.message.kind === 'bump' || decoded.message.kind === 'changes' || decoded.message.kind === 'barrier')) {
+      return decoded.message;
+    }
+    const reason = decoded.ok ? `kind ${decoded.message.kind}` : decoded.why;
+    this.#options.telemetry.record({ type: 'bad-message', from: region, reason });
+    return null;
+  }
+
+  /** Store first, then the nodes; a barrier counts only when all before it was applied. */
+  async #apply(
+    region: RegionId,
+    batch: ReadonlyMap<string, Invalidation>,
+    barrier: Barrier | null,
+    carrier?: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    const invalidations = [...batch.values()];
+    if (invalidations.length === 0 && (!barrier || this.#gap !== null)) return;
+    const advance = barrier && this.#gap === null ? { from: barrier.from, to: barrier.to } : undefined;
+    const write = async (): Promise<void> => {
+      try {
+        const { outcome, meta } = await this.#writer.write(invalidations, advance);
+        this.#feed.invalidate(invalidations);
+        if (outcome === 'advanced' && meta) this.#claim(meta, barrier!.echoes);
+        else if (outcome !== 'applied') this.#noteGap(region, outcome);
+      } catch {
+        // The nodes' L1s can be kept right even while the store is away.
+        this.#feed.invalidate(invalidations);
+        this.#writer.breakChain();
+        this.#noteGap(region, 'the store did not answer');
+      }
+    };
+    if (invalidations.length === 0) return write();
+    await this.#options.telemetry.trace(
+      'tidemark.apply',
+      { 'tidemark.from': region, 'tidemark.events': invalidations.length },
+      carrier,
+      write,
+    );
+  }
+
+  #claim(meta: { readonly incarnation: string; readonly revision: number }, echoes: readonly Echo[]): void {
+    const mine = echoes.find(({ life }) => life === this.#life);
+    const sent = mine && this.#pings.echo(mine.ping);
+    if (sent) this.#prove(meta, sent.atMs, sent.note);
+  }
+
+  /** Everything acknowledged before `closedMs` is applied: tells the nodes whose pings came before. */
+  #prove(meta: { readonly incarnation: string; readonly revision: number }, closedMs: number, hellos: Hellos): void {
+    const { runtime, telemetry } = this.#options;
+    this.#provenAtMs = runtime.monoMs();
+    telemetry.record({ type: 'staleness-bound', scope: 'region', ms: this.#provenAtMs - closedMs });
+    for (const [life, ping] of hellos) {
+      if (this.#hellos.get(life) === ping) this.#hellos.delete(life);
+    }
+    if (hellos.size === 0) return;
+    const echoes = [...hellos].map(([life, ping]) => ({ life, ping }));
+    this.#feed.claim({ incarnation: meta.incarnation, revision: meta.revision, echoes });
+  }
+
+  #noteGap(region: RegionId, reason: string): void {
+    if (this.#gap === null) this.#options.telemetry.record({ type: 'gap', from: region, reason });
+    this.#gap ??= reason;
+  }
+
+  async #resync(reason: string): Promise<void> {
+    const { runtime, telemetry } = this.#options;
+    const beganMs = runtime.monoMs();
+    const hellos = new Map(this.#hellos);
+    let changes = 0;
+    try {
+      await telemetry.trace('tidemark.resync', { 'tidemark.reason': reason }, undefined, async () => {
+        const done = await resync(this.#source, this.#store, this.#writer, runtime, (invalidations) => {
+          changes += invalidations.length;
+          this.#feed.invalidate(invalidations);
+        });
+        // Nodes must not keep what an older era or epoch left them: a new feed makes them start over.
+        if (done.voided) this.#feed = new FeedWriter(this.#bus, runtime.randomId());
+        this.#gap = null;
+        this.#resyncFailures = 0;
+        this.#prove(done.meta, beganMs, hellos);
+      });
+      telemetry.record({ type: 'resync', changes, ms: runtime.monoMs() - beganMs, ok: true });
+    } catch {
+      this.#writer.breakChain();
+      this.#resyncAtMs = runtime.monoMs() + backoffMs(runtime, this.#resyncFailures, RESYNC_RETRY_MS, RESYNC_RETRY_MAX_MS);
+      this.#resyncFailures += 1;
+      telemetry.record({ type: 'resync', changes, ms: runtime.monoMs() - beganMs, ok: false });
+    }
+  }
+
+  #observe(region: RegionId, { headers }: BusMessage, events: number): void {
+    const { telemetry, runtime } = this.#options;
+    telemetry.record({ type: 'apply', from: region, events });
+    const sentAtMs = Number(headers?.[SENT_AT_HEADER]);
+    if (sentAtMs > 0) telemetry.record({ type: 'propagation', from: region, ms: runtime.wallMs() - sentAtMs });
+  }
+}

@@ -1,0 +1,98 @@
+import { HistoryGoneError, StoreUnavailableError } from '../ports/errors.ts';
+import type { Runtime } from '../ports/runtime.ts';
+import type { ChangePage, SourceOfTruth } from '../ports/source.ts';
+import type { Store } from '../ports/store.ts';
+import type { Invalidation } from '../protocol/event.ts';
+import type { Position } from '../protocol/position.ts';
+import type { StoreMeta } from '../protocol/record.ts';
+import type { StoreWriter } from './store-writer.ts';
+
+const PAGE_MAX = 2_000;
+
+export interface Resynced {
+  readonly meta: StoreMeta;
+  /** All older values of the region became void: a new store, epoch or era. */
+  readonly voided: boolean;
+}
+
+/**
+ * Brings a store up to now from the changelog, from its own horizon on. The cost grows with the
+ * number of changed keys. A store that was found empty starts at a new snapshot.
+ */
+export async function resync(
+  source: SourceOfTruth,
+  store: Store,
+  writer: StoreWriter,
+  runtime: Runtime,
+  onApplied: (invalidations: readonly Invalidation[]) => void,
+): Promise<Resynced> {
+  const { meta } = await store.read([]);
+  if (!meta) return initialise(source, store, writer, runtime, onApplied);
+  writer.breakChain();
+  let first: ChangePage;
+  try {
+    first = await source.changes(meta.horizon, { limit: PAGE_MAX });
+  } catch (error) {
+    if (!(error instanceof HistoryGoneError)) throw error;
+    return raiseEpoch(source, store, writer, onApplied);
+  }
+  for (let page = first; ; ) {
+    const advance = page.next ? undefined : { from: meta.horizon, to: first.horizon };
+    const result = await writer.write(page.changes, advance);
+    onApplied(page.changes);
+    if (!page.next) {
+      if (result.outcome !== 'advanced' || !result.meta) throw wentBack(result.outcome);
+      return { meta: result.meta, voided: result.meta.horizon.era > meta.horizon.era };
+    }
+    page = await source.changes(meta.horizon, { limit: PAGE_MAX, after: page.next });
+  }
+}
+
+/** Tidemarks first, then the meta that makes the store usable: nothing is visible in between. */
+async function initialise(
+  source: SourceOfTruth,
+  store: Store,
+  writer: StoreWriter,
+  runtime: Runtime,
+  onApplied: (invalidations: readonly Invalidation[]) => void,
+): Promise<Resynced> {
+  const horizon = await applyEdge(source, writer, onApplied);
+  await store.initialise(runtime.randomId(), horizon);
+  const { outcome, meta } = await writer.write([], { from: horizon, to: horizon });
+  if (outcome !== 'advanced' || !meta) throw wentBack(outcome);
+  return { meta, voided: true };
+}
+
+/** The last resort: the changelog no longer tells what changed, so everything did. */
+async function raiseEpoch(
+  source: SourceOfTruth,
+  store: Store,
+  writer: StoreWriter,
+  onApplied: (invalidations: readonly Invalidation[]) => void,
+): Promise<Resynced> {
+  const horizon = await applyEdge(source, writer, onApplied);
+  await store.raiseEpoch(horizon);
+  const { outcome, meta } = await writer.write([], { from: horizon, to: horizon });
+  if (outcome !== 'advanced' || !meta) throw wentBack(outcome);
+  return { meta, voided: true };
+}
+
+/** Applies what a new snapshot shows above its horizon; the rest is covered by `base`. */
+async function applyEdge(
+  source: SourceOfTruth,
+  writer: StoreWriter,
+  onApplied: (invalidations: readonly Invalidation[]) => void,
+): Promise<Position> {
+  writer.breakChain();
+  const first = await source.changes(null, { limit: PAGE_MAX });
+  for (let page = first; ; ) {
+    await writer.write(page.changes);
+    onApplied(page.changes);
+    if (!page.next) return first.horizon;
+    page = await source.changes(first.horizon, { limit: PAGE_MAX, after: page.next });
+  }
+}
+
+function wentBack(outcome: string): StoreUnavailableError {
+  return new StoreUnavailableError(`the store changed under a resync (${outcome}); it is tried again`);
+}
