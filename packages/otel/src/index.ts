@@ -1,1 +1,1 @@
-export {};
+export { type OtelOptions, otelTelemetry } from './otel-telemetry.ts';
