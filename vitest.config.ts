@@ -1,0 +1,23 @@
+import { defaultServerConditions } from 'vite';
+import { defineConfig } from 'vitest/config';
+
+const conditions = ['@tidemark/source', ...defaultServerConditions];
+const SERVER_TESTS = 'packages/*/{src,test}/**/*.{redis,nats,pg,mesh}.test.ts';
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    reporters: ['default', './packages/testbed/src/summary-reporter.ts'],
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['packages/*/{src,test}/**/*.test.ts'], exclude: [SERVER_TESTS, '**/node_modules/**'] },
+      },
+      { extends: true, test: { name: 'servers', include: [SERVER_TESTS] } },
+    ],
+  },
+});
