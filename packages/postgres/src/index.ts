@@ -1,1 +1,14 @@
-export {};
+export { postgresSource, CHANGES_LIMIT_MAX } from './source.ts';
+export { TRANSACTION_BUMPS_MAX, COMMITTED_INVALIDATIONS_MAX } from './transaction.ts';
+export { migrate, SCHEMA_VERSION, type MigrateOptions } from './migrations.ts';
+export { trackTable, untrackTable, trackedTables, type TrackedTable } from './tracking.ts';
+export { parseLabel } from './answers.ts';
+export type { PostgresOptions } from './options.ts';
+export {
+  CommitUnknownError,
+  SchemaVersionError,
+  TooManyBumpsError,
+  TrackError,
+  type TrackProblem,
+} from './errors.ts';
+export type { SqlExecutor } from '@tidemark/core';

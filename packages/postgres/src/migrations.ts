@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises';
+import type { Pool, PoolClient } from 'pg';
+import { ConfigurationError } from '@tidemark/core';
+import { SchemaVersionError, toSourceError } from './errors.ts';
+
+/** All migrations, oldest first; the number is the position, from 1. Files in `sql/`. */
+const MIGRATIONS = ['0001-changelog.sql'] as const;
+/** Newest migration that this program knows. */
+export const SCHEMA_VERSION: number = MIGRATIONS.length;
+
+export interface MigrateOptions {
+  /** Roles that services connect with; they get the use of the schema's functions, not of its tables. */
+  readonly grantTo?: readonly string[];
+}
+
+/**
+ * Brings the schema `tidemark` up to date in one transaction; rivals wait. Returns the numbers of the
+ * migrations that were applied. Needs a role that may create a schema and read `pg_control_system()`.
+ *
+ * Rejects with a `SchemaVersionError` (E_SCHEMA_NEWER) if the database is ahead of this program.
+ */
+export async function migrate(pool: Pool, options: MigrateOptions = {}): Promise<readonly number[]> {
+  const client = await pool.connect().catch((error: unknown) => {
+    throw toSourceError(error);
+  });
+  let failed: Error | undefined;
+  try {
+    await client.query('BEGIN');
+    const applied = await migrateInside(client);
+    for (const role of options.grantTo ?? []) {
+      await client.query(`GRANT USAGE ON SCHEMA tidemark TO ${client.escapeIdentifier(role)}`);
+    }
+    await client.query('COMMIT');
+    return applied;
+  } catch (error) {
+    failed = error as Error;
+    await client.query('ROLLBACK').catch(() => {});
+    throw toSourceError(error);
+  } finally {
+    client.release(failed);
+  }
+}
+
+async function migrateInside(client: PoolClient): Promise<readonly number[]> {
+  await client.query(`SELECT pg_advisory_xact_lock(hashtextextended('tidemark:migrate', 0))`);
+  const encoding = await client.query<{ server_encoding: string }>('SHOW server_encoding');
+  if (encoding.rows[0]?.server_encoding !== 'UTF8') {
+    throw new ConfigurationError(
+      `the database's encoding is ${encoding.rows[0]?.server_encoding}; tidemark needs a database with encoding UTF8`,
+    );
+  }
+  await client.query('SET LOCAL synchronous_commit = local');
+  await client.query('CREATE SCHEMA IF NOT EXISTS tidemark');
+  await client.query(
+    `CREATE TABLE IF NOT EXISTS tidemark.migrations (
+       number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
+  );
+  const { rows } = await client.query<{ number: number }>(
+    'SELECT coalesce(max(number), 0) AS number FROM tidemark.migrations',
+  );
+  const current = rows[0]?.number ?? 0;
+  if (current > SCHEMA_VERSION) throw new SchemaVersionError(current, SCHEMA_VERSION);
+  const applied: number[] = [];
+  for (const [index, name] of MIGRATIONS.entries()) {
+    const number = index + 1;
+    if (number <= current) continue;
+    // From src/ and from dist/ alike.
+    await client.query(await readFile(new URL(`../sql/${name}`, import.meta.url), 'utf8'));
+    await client.query('INSERT INTO tidemark.migrations (number, name) VALUES ($1, $2)', [number, name]);
+    applied.push(number);
+  }
+  return applied;
+}

@@ -1,0 +1,215 @@
+import { createHash } from 'node:crypto';
+import { isKeyspaceName } from '@tidemark/core';
+import type { Pool, PoolClient } from 'pg';
+import { TrackError, toSchemaError } from './errors.ts';
+import { SCHEMA_VERSION } from './migrations.ts';
+
+/** A table whose writes invalidate keys of a keyspace, whoever writes. */
+export interface TrackedTable {
+  /** `table` or `schema.table`, quoted where SQL needs it. */
+  readonly table: string;
+  readonly keyspace: string;
+  /** Columns that make the key, in the order of the keyspace's parameters. */
+  readonly keys: readonly string[];
+}
+
+/** Types whose text form does not depend on session settings and equals what services put into keys. */
+const KEY_TYPES = new Set(['int2', 'int4', 'int8', 'text', 'varchar', 'bpchar', 'uuid', 'bool', 'name']);
+const KEY_COLUMNS_MAX = 16;
+
+const STATEMENTS = [
+  ['insert', 'INSERT', 'REFERENCING NEW TABLE AS tidemark_new'],
+  ['update', 'UPDATE', 'REFERENCING OLD TABLE AS tidemark_old NEW TABLE AS tidemark_new'],
+  ['delete', 'DELETE', 'REFERENCING OLD TABLE AS tidemark_old'],
+  ['truncate', 'TRUNCATE', ''],
+] as const;
+
+/**
+ * Installs statement-level triggers, so that any writer, even `psql`, invalidates. Idempotent; calling
+ * it with other key columns replaces them. Bumps the whole keyspace once, since writes of the time
+ * before were not seen. Partitions of a partitioned table are covered, those of today.
+ *
+ * Rejects with a `TrackError`: E_TRACK_TABLE (no such table, or a view), E_TRACK_COLUMN (no such column,
+ * or of a type whose text form is not stable), E_TRACK_KEYSPACE.
+ */
+export async function trackTable(pool: Pool, tracked: TrackedTable): Promise<void> {
+  const { table, keyspace, keys } = tracked;
+  if (!isKeyspaceName(keyspace)) {
+    throw new TrackError('E_TRACK_KEYSPACE', table, `${JSON.stringify(keyspace)} is not a keyspace name`);
+  }
+  await inTransaction(pool, async (client) => {
+    const relations = await findRelations(client, table);
+    await checkColumns(client, relations[0]!, tracked);
+    const current = await listTriggers(client);
+    const missing = relations.filter(({ oid }) => {
+      const installed = current.filter((row) => row.oid === oid && row.keyspace === keyspace);
+      return (
+        installed.length < STATEMENTS.length ||
+        installed.some((row) => row.keys.join('\0') !== keys.join('\0'))
+      );
+    });
+    if (missing.length === 0) return;
+    const args = [keyspace, ...keys].map((arg) => client.escapeLiteral(arg)).join(', ');
+    for (const { name } of missing) {
+      for (const [suffix, event, referencing] of STATEMENTS) {
+        const trigger = client.escapeIdentifier(triggerName(keyspace, suffix));
+        await client.query(`DROP TRIGGER IF EXISTS ${trigger} ON ${name}`);
+        await client.query(
+          `CREATE TRIGGER ${trigger} AFTER ${event} ON ${name} ${referencing}
+           FOR EACH STATEMENT EXECUTE FUNCTION tidemark.track(${args})`,
+        );
+        await client.query(`ALTER TABLE ${name} ENABLE ALWAYS TRIGGER ${trigger}`);
+      }
+    }
+    await client.query('SELECT tidemark.bump(ARRAY[$1::text])', [keyspace]);
+  });
+}
+
+/** Removes the triggers of one keyspace from a table. Idempotent; the table must exist. */
+export async function untrackTable(pool: Pool, table: string, keyspace: string): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    for (const { name } of await findRelations(client, table)) {
+      for (const [suffix] of STATEMENTS) {
+        const trigger = client.escapeIdentifier(triggerName(keyspace, suffix));
+        await client.query(`DROP TRIGGER IF EXISTS ${trigger} ON ${name}`);
+      }
+    }
+  });
+}
+
+/** All tracked tables, by name; partitions are not listed besides their parent. */
+export async function trackedTables(pool: Pool): Promise<readonly TrackedTable[]> {
+  return inTransaction(pool, async (client) => {
+    const found = new Map<string, TrackedTable>();
+    for (const { partition, table, keyspace, keys } of await listTriggers(client)) {
+      if (!partition) found.set(`${table} ${keyspace}`, { table, keyspace, keys });
+    }
+    return [...found.values()];
+  });
+}
+
+interface Relation {
+  readonly oid: number;
+  /** Quoted, with its schema. */
+  readonly name: string;
+}
+
+async function findRelations(client: PoolClient, table: string): Promise<Relation[]> {
+  let rows: (Relation & { relkind: string; partition: boolean })[] = [];
+  try {
+    await client.query('SAVEPOINT find');
+    ({ rows } = await client.query<(typeof rows)[number]>(
+      `SELECT c.oid, format('%I.%I', n.nspname, c.relname) AS name, c.relkind, c.relispartition AS partition
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       WHERE c.oid = to_regclass($1)
+          OR c.oid IN (SELECT relid FROM pg_partition_tree(to_regclass($1)))
+       ORDER BY c.oid <> to_regclass($1), c.oid`,
+      [table],
+    ));
+  } catch (error) {
+    // 42601, 42602: text that is not a name at all.
+    if (!/^42/.test(String((error as { code?: unknown }).code))) throw error;
+    await client.query('ROLLBACK TO SAVEPOINT find');
+  }
+  const root = rows[0];
+  if (!root) {
+    throw new TrackError(
+      'E_TRACK_TABLE',
+      table,
+      `there is no table ${table}; give its name as in SQL, with the schema`,
+    );
+  }
+  if (root.relkind !== 'r' && root.relkind !== 'p') {
+    throw new TrackError('E_TRACK_TABLE', table, `${table} is not a table; track the tables it is made of`);
+  }
+  if (root.partition) {
+    throw new TrackError('E_TRACK_TABLE', table, `${table} is a partition; track the partitioned table`);
+  }
+  return rows.filter(({ relkind }) => relkind === 'r' || relkind === 'p');
+}
+
+async function checkColumns(
+  client: PoolClient,
+  relation: Relation,
+  { table, keys }: TrackedTable,
+): Promise<void> {
+  if (keys.length === 0 || keys.length > KEY_COLUMNS_MAX) {
+    throw new TrackError(
+      'E_TRACK_COLUMN',
+      table,
+      `give 1 to ${KEY_COLUMNS_MAX} key columns for ${table}, got ${keys.length}`,
+    );
+  }
+  const { rows } = await client.query<{ name: string; type: string; kind: string }>(
+    `SELECT a.attname AS name, coalesce(b.typname, t.typname) AS type, coalesce(b.typtype, t.typtype) AS kind
+     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type b ON b.oid = nullif(t.typbasetype, 0)
+     WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped`,
+    [relation.oid],
+  );
+  for (const key of keys) {
+    const column = rows.find(({ name }) => name === key);
+    if (!column) {
+      const known = rows.map(({ name }) => name).join(', ');
+      throw new TrackError('E_TRACK_COLUMN', table, `${table} has no column ${key}; it has ${known}`);
+    }
+    if (!KEY_TYPES.has(column.type) && column.kind !== 'e') {
+      throw new TrackError(
+        'E_TRACK_COLUMN',
+        table,
+        `column ${key} of ${table} has type ${column.type}, whose text form is not stable; ` +
+          `use a column of an integer, text, uuid, boolean or enum type`,
+      );
+    }
+  }
+}
+
+interface TriggerRow {
+  readonly oid: number;
+  readonly partition: boolean;
+  readonly table: string;
+  readonly keyspace: string;
+  readonly keys: readonly string[];
+}
+
+/** The catalog is the registry: it can't drift from what is installed. */
+async function listTriggers(client: PoolClient): Promise<TriggerRow[]> {
+  const { rows } = await client.query<{ oid: number; partition: boolean; table: string; args: Buffer }>(
+    `SELECT c.oid, c.relispartition AS partition, t.tgargs AS args,
+            CASE WHEN n.nspname = 'public' THEN quote_ident(c.relname) ELSE format('%I.%I', n.nspname, c.relname) END AS table
+     FROM pg_trigger t
+     JOIN pg_class c ON c.oid = t.tgrelid
+     JOIN pg_namespace n ON n.oid = c.relnamespace
+     WHERE t.tgfoid = 'tidemark.track()'::regprocedure
+     ORDER BY n.nspname, c.relname, t.tgname`,
+  );
+  return rows.map(({ args, ...row }) => {
+    // Arguments are NUL-terminated texts.
+    const [keyspace = '', ...keys] = args.toString('utf8').split('\0').slice(0, -1);
+    return { ...row, keyspace, keys };
+  });
+}
+
+/** Names have at most 63 bytes, keyspaces up to 64: the hash keeps long ones apart. */
+function triggerName(keyspace: string, suffix: string): string {
+  const hash = createHash('sha256').update(keyspace).digest('hex').slice(0, 8);
+  return `tidemark_${keyspace.slice(0, 32)}_${hash}_${suffix}`;
+}
+
+async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect().catch((error: unknown) => {
+    throw toSchemaError(error, SCHEMA_VERSION);
+  });
+  let failed: Error | undefined;
+  try {
+    await client.query('BEGIN');
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    failed = error as Error;
+    await client.query('ROLLBACK').catch(() => {});
+    throw toSchemaError(error, SCHEMA_VERSION);
+  } finally {
+    client.release(failed);
+  }
+}
