@@ -1,1 +1,2 @@
-export {};
+export type { RedisStoreOptions } from './options.ts';
+export { RedisStore, redisStore } from './redis-store.ts';

@@ -77,7 +77,8 @@ export function advanceState(
   const newEra = horizon.era > meta.horizon.era;
   let { base } = meta;
   let history = state.history.slice();
-  while (history.length > 0 && history[0]!.atMs <= nowMs - forgetAfterMs) {
+  // The length bound holds even when the store's clock steps back; folding early is safe.
+  while (history.length >= HISTORY_LENGTH_MAX || (history.length > 0 && history[0]!.atMs <= nowMs - forgetAfterMs)) {
     base = maxPosition(base, history.shift()!.horizon);
   }
   if (newEra) {
@@ -101,5 +102,19 @@ export function advanceState(
       history,
     },
     outcome: 'advanced',
+  };
+}
+
+/** Every value becomes void, and tidemarks before `base` count as forgotten. */
+export function raiseStateEpoch(state: StoreState, base: Position): StoreState {
+  const { meta } = state;
+  return {
+    ...state,
+    meta: {
+      ...meta,
+      epoch: meta.epoch + 1,
+      horizon: maxPosition(meta.horizon, base),
+      base: maxPosition(meta.base, base),
+    },
   };
 }

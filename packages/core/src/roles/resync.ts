@@ -58,6 +58,7 @@ async function initialise(
 ): Promise<Resynced> {
   const horizon = await applyEdge(source, writer, onApplied);
   await store.initialise(runtime.randomId(), horizon);
+  writer.breakChain();
   const { outcome, meta } = await writer.write([], { from: horizon, to: horizon });
   if (outcome !== 'advanced' || !meta) throw wentBack(outcome);
   return { meta, voided: true };
@@ -72,6 +73,7 @@ async function raiseEpoch(
 ): Promise<Resynced> {
   const horizon = await applyEdge(source, writer, onApplied);
   await store.raiseEpoch(horizon);
+  writer.breakChain();
   const { outcome, meta } = await writer.write([], { from: horizon, to: horizon });
   if (outcome !== 'advanced' || !meta) throw wentBack(outcome);
   return { meta, voided: true };

@@ -1,0 +1,36 @@
+/**
+ * Admits a value or says which rule refused it; equal to judgeFill and fillRecord of the protocol.
+ *
+ * KEYS: 1 meta, 2 record, 3 lease.
+ * ARGV: 1 keyspace, 2 incarnation, 3 epoch, 4 revision, 5 versioned? (0/1), 6 era, 7 n, 8 scope,
+ *       9 as-of era, 10 as-of xid, 11 schema, 12 fresh ms, 13 stale ms, 14 negative? (0/1),
+ *       15 lease token, 16 tombstone ttl ms, 17 value.
+ * Returns: the verdict.
+ */
+export const FILL = `
+local meta = get_meta(KEYS[1])
+local record = get_record(KEYS[2])
+local leased = ARGV[15] ~= '' and redis.call('GET', KEYS[3]) == ARGV[15]
+if leased then redis.call('DEL', KEYS[3]) end
+if not meta then return 'uninitialised' end
+if ARGV[2] ~= meta.inc then return 'incarnation' end
+if meta.rev < tonumber(ARGV[4]) then return 'rolled-back' end
+if tonumber(ARGV[3]) < meta.epoch then return 'epoch' end
+if tonumber(ARGV[8]) < (meta.scopes[ARGV[1]] or 0) then return 'scope' end
+local era, n
+if ARGV[5] == '0' then
+  if not leased then return 'lease' end
+  if record then era, n = record.era, record.n else era, n = 0, 0 end
+else
+  era, n = tonumber(ARGV[6]), tonumber(ARGV[7])
+  if before(tonumber(ARGV[9]), tonumber(ARGV[10]), meta.be, meta.bx) then return 'base' end
+  if record and before(era, n, record.era, record.n) then return 'below-tidemark' end
+end
+local fresh, stale = tonumber(ARGV[12]), tonumber(ARGV[13])
+local flags = 1
+if ARGV[14] == '1' then flags = 3 end
+local head = struct.pack('>BBBBI4dI4ddI4dI4I4I4', 84, 1, flags, 0, era, n, era, n, tonumber(ARGV[8]),
+  tonumber(ARGV[3]), now_ms(), fresh, stale, tonumber(ARGV[11]))
+redis.call('SET', KEYS[2], head .. ARGV[17], 'PX', math.max(tonumber(ARGV[16]), fresh + stale))
+return 'admitted'
+`;

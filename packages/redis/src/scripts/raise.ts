@@ -1,0 +1,87 @@
+/**
+ * Raises tidemarks, and, for an applier, chains a mark and moves the horizon: `raise` and `apply`
+ * of the store port, equal to raiseRecord, raiseScopes and advanceState of the protocol.
+ *
+ * KEYS: 1 meta, 2 mark, 3 history, then for each record: record, lease.
+ * ARGV: 1 mark ('' = a plain raise), 2 expected mark ('' = any), 3 tombstone ttl ms,
+ *       4 forget after ms, 5 advance? (0/1), 6 from era, 7 from xid, 8 to era, 9 to xid,
+ *       10 scopes max, 11 history max, 12 number of scopes, then name and n of each scope,
+ *       then era and n of each record.
+ * Returns: outcome, meta text ('' = none).
+ */
+export const RAISE = `
+local meta = get_meta(KEYS[1])
+local mark, expect, ttl, forget = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local scopes = tonumber(ARGV[12])
+local at = 13
+local dirty = false
+for i = 1, scopes do
+  local name, n = ARGV[at], tonumber(ARGV[at + 1])
+  at = at + 2
+  if meta and n > (meta.scopes[name] or 0) then
+    dirty = true
+    if not meta.scopes[name] and #meta.names >= tonumber(ARGV[10]) then
+      meta.epoch = meta.epoch + 1
+    else
+      if not meta.scopes[name] then table.insert(meta.names, name) end
+      meta.scopes[name] = n
+    end
+  end
+end
+for i = 4, #KEYS, 2 do
+  local key, era, n = KEYS[i], tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+  at = at + 2
+  local record = get_record(key)
+  local left = math.max(redis.call('PTTL', key), ttl)
+  if not record then
+    redis.call('SET', key, struct.pack('>BBBBI4dI4ddI4dI4I4I4', 84, 1, 0, 0, era, n, 0, 0, 0, 0, 0, 0, 0, 0), 'PX', left)
+  elseif before(record.era, record.n, era, n) then
+    local b = record.bytes
+    redis.call('SET', key, string.sub(b, 1, 4) .. struct.pack('>I4d', era, n) .. string.sub(b, 17), 'PX', left)
+  else
+    redis.call('PEXPIRE', key, left)
+  end
+  redis.call('DEL', KEYS[i + 1])
+end
+if not meta then return { 'uninitialised', '' } end
+local outcome = 'applied'
+if mark ~= '' then
+  local marked = expect == '' or redis.call('GET', KEYS[2]) == expect
+  redis.call('SET', KEYS[2], mark)
+  if ARGV[5] == '1' then
+    local fe, fx, te, tx = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+    if not marked then
+      outcome = 'mark'
+    elseif before(meta.he, meta.hx, fe, fx) then
+      outcome = 'gap'
+    else
+      outcome = 'advanced'
+      dirty = true
+      local era = meta.he
+      if before(meta.he, meta.hx, te, tx) then meta.he, meta.hx = te, tx end
+      local now = now_ms()
+      local history, max = {}, tonumber(ARGV[11])
+      for t, e, x in string.gmatch(redis.call('GET', KEYS[3]) or '', '(%d+) (%d+) (%d+)') do
+        table.insert(history, { tonumber(t), tonumber(e), tonumber(x) })
+      end
+      while #history >= max or (#history > 0 and history[1][1] <= now - forget) do
+        local h = table.remove(history, 1)
+        if before(meta.be, meta.bx, h[2], h[3]) then meta.be, meta.bx = h[2], h[3] end
+      end
+      if meta.he > era then
+        meta.be, meta.bx, meta.scopes, meta.names, history = meta.he, meta.hx, {}, {}, {}
+      end
+      if #history == 0 or now - history[#history][1] >= forget / (max - 2) then
+        table.insert(history, { now, meta.he, meta.hx })
+      end
+      local parts = {}
+      for _, h in ipairs(history) do table.insert(parts, num(h[1]) .. ' ' .. num(h[2]) .. ' ' .. num(h[3])) end
+      redis.call('SET', KEYS[3], table.concat(parts, ';'))
+      meta.rev = meta.rev + 1
+    end
+  end
+end
+local text = meta_text(meta)
+if dirty then redis.call('SET', KEYS[1], text) end
+return { outcome, text }
+`;
