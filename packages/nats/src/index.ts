@@ -1,1 +1,2 @@
-export {};
+export { NatsBus, natsBus } from './nats-bus.ts';
+export type { NatsBusOptions, NatsServerOptions } from './options.ts';
