@@ -1,1 +1,1 @@
-export {};
+export { type SourceHarness, type SourceLack, sourceSuite } from './source-suite.ts';
