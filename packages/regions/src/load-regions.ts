@@ -1,56 +1,59 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { Ajv } from 'ajv';
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { type Environment, resolveEndpoints } from './endpoints.ts';
 import { RegionError } from './errors.ts';
-import { type Region, RegionSet } from './region-set.ts';
+import { type Region, type RegionFile, RegionSet } from './region-set.ts';
+import { regionSchema } from './schema.ts';
 
-const SCHEMA_FILE = fileURLToPath(new URL('../../../regions/schema.json', import.meta.url));
-const VARIABLE = /\$\{([A-Z0-9_]+)(?::-([^}]*))?\}/g;
+const FILES_MAX = 65;
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Reads every region file of a folder. @throws RegionError naming the file and what to change */
+/**
+ * Reads every region file (`*.json`) of a folder and checks them against each other.
+ * @throws RegionError naming the file, the field and what to change
+ */
 export async function loadRegions(dir: string, env: Environment = process.env): Promise<RegionSet> {
-  const names = await readdir(dir).catch((cause: unknown) => {
-    throw new RegionError(dir, 'there is no such folder of region files', { cause });
-  });
-  const paths = names.filter((name) => name.endsWith('.json')).sort().map((name) => join(dir, name));
-  if (paths.length === 0) throw new RegionError(dir, 'there are no region files (*.json) in this folder');
-  const validate = new Ajv({ allErrors: true }).compile<Region>(await readJson(SCHEMA_FILE) as object);
-  const files = await Promise.all(
-    paths.map(async (path) => {
-      const raw = await readJson(path);
-      if (!validate(raw)) {
-        const [error] = validate.errors ?? [];
-        throw new RegionError(path, `${error?.instancePath || 'the file'} ${error?.message ?? 'is not valid'}`);
-      }
-      return { path, region: { ...raw, endpoints: resolveEndpoints(path, raw.endpoints, env) } };
-    }),
-  );
-  // The home region first, then by name.
-  files.sort((a, b) => Number(b.region.role === 'home') - Number(a.region.role === 'home'));
+  const names = (await list(dir)).filter((name) => name.endsWith('.json')).toSorted();
+  if (names.length === 0 || names.length > FILES_MAX) {
+    const message = `this folder holds ${names.length} region files (*.json); a set has 1 to ${FILES_MAX}`;
+    throw new RegionError('E_REGION_UNREADABLE', dir, null, message);
+  }
+  const validate = new Ajv({ allErrors: true }).compile<Region>(regionSchema);
+  const files: RegionFile[] = [];
+  // One after the other: of several mistakes, always the same one is reported.
+  for (const name of names) files.push(await readRegion(join(dir, name), validate, env));
   return new RegionSet(dir, files);
 }
 
-async function readJson(path: string): Promise<unknown> {
+async function list(dir: string): Promise<string[]> {
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    return await readdir(dir);
   } catch (cause) {
-    throw new RegionError(path, `can't be read as JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new RegionError('E_REGION_UNREADABLE', dir, null, 'there is no such folder', { cause });
   }
 }
 
-function resolveEndpoints(path: string, endpoints: Region['endpoints'], env: Environment): Region['endpoints'] {
-  const resolve = (field: string, text: string): string =>
-    text.replace(VARIABLE, (_, name: string, fallback: string | undefined) => {
-      const value = env[name] ?? fallback;
-      if (value === undefined) throw new RegionError(path, `endpoints.${field} needs the environment variable ${name}`);
-      return value;
-    });
-  return {
-    redis: resolve('redis', endpoints.redis),
-    nats: resolve('nats', endpoints.nats),
-    postgres: resolve('postgres', endpoints.postgres),
-  };
+async function readRegion(
+  path: string,
+  validate: ValidateFunction<Region>,
+  env: Environment,
+): Promise<RegionFile> {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new RegionError('E_REGION_UNREADABLE', path, null, `can't be read as JSON: ${why}`, { cause });
+  }
+  if (!validate(raw)) throw invalid(path, validate.errors?.[0]);
+  const { id, role, peers, endpoints } = raw;
+  return { path, region: { id, role, peers, endpoints: resolveEndpoints(path, endpoints, env) } };
+}
+
+function invalid(path: string, error: ErrorObject | undefined): RegionError {
+  const field = error?.instancePath.slice(1).replaceAll('/', '.') || null;
+  const params: Readonly<Record<string, unknown>> = error?.params ?? {};
+  const detail = params['additionalProperty'] ?? params['allowedValues'];
+  const message = `${error?.message ?? 'is not valid'}${detail === undefined ? '' : ` (${String(detail)})`}`;
+  return new RegionError('E_REGION_INVALID', path, field, message);
 }
