@@ -1,0 +1,84 @@
+import { fileURLToPath } from 'node:url';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { type Duration, durationMs } from '@tidemark/core';
+import { startOtlp } from './otlp.ts';
+import { brokenPromises, formatReport } from './report.ts';
+import { run } from './run.ts';
+
+const DURATION_MS_MIN = 4_000;
+const EXIT_BROKEN = 1;
+const EXIT_FAILED = 2;
+const EXIT_INTERRUPTED = 130;
+
+interface Flags {
+  readonly services: boolean;
+  readonly duration: number;
+  readonly seed: number;
+  readonly regions: string;
+  readonly break?: 'tidemark';
+  readonly json: boolean;
+  readonly otlp?: string;
+}
+
+const command = new Command('npm start --')
+  .description(
+    'A city guide in three regions, two nodes each, over one Postgres table of 138,398 cities.\n' +
+      'Part-way one region is cut off and healed. At the end every cached entry is compared with the source.',
+  )
+  .option('--services', 'real servers: three Redis, three NATS, one Postgres (default: embedded parts)', false)
+  .option('--duration <time>', 'how long to work, for example 20s or 2m', parseDuration, 20_000)
+  .option('--seed <number>', 'fixes what the readers and writers do', parseSeed, 1)
+  .option('--regions <dir>', 'folder of region files', fileURLToPath(new URL('../../../regions/local', import.meta.url)))
+  .addOption(new Option('--break <rule>', 'switch a rule off, to see the checks fail').choices(['tidemark']))
+  .option('--otlp <url>', 'export traces and metrics, for example http://127.0.0.1:4318')
+  .option('--json', 'print the report as one JSON document on stdout', false)
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 every promise was kept, 1 a promise was broken, 2 the run failed, 130 interrupted.\n' +
+      '\nExamples:\n  npm start\n  npm start -- --services --duration 30s\n  npm start -- --services --json > report.json\n  npm start -- --break tidemark',
+  );
+
+function parseDuration(text: string): number {
+  try {
+    const ms = durationMs(text as Duration, '--duration');
+    if (ms >= DURATION_MS_MIN) return ms;
+  } catch {
+    // Explained below.
+  }
+  throw new InvalidArgumentError(`Give at least ${DURATION_MS_MIN / 1_000}s, for example 20s or 2m.`);
+}
+
+function parseSeed(text: string): number {
+  const seed = Number(text);
+  if (!Number.isSafeInteger(seed) || seed < 0) throw new InvalidArgumentError('Give a whole number from 0.');
+  return seed;
+}
+
+async function main(): Promise<number> {
+  const flags = command.parse().opts<Flags>();
+  const interrupted = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+  const stopOtlp = flags.otlp === undefined ? null : startOtlp(flags.otlp);
+  try {
+    const report = await run({
+      mode: flags.services ? 'services' : 'embedded',
+      durationMs: flags.duration,
+      seed: flags.seed,
+      regionsDir: flags.regions,
+      breakTidemark: flags.break === 'tidemark',
+      otlp: stopOtlp !== null,
+      out: flags.json ? process.stderr : process.stdout,
+      signal: interrupted.signal,
+    });
+    process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : formatReport(report));
+    return brokenPromises(report).length === 0 ? 0 : EXIT_BROKEN;
+  } catch (error) {
+    if (interrupted.signal.aborted) return EXIT_INTERRUPTED;
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    return EXIT_FAILED;
+  } finally {
+    await stopOtlp?.();
+  }
+}
+
+process.exitCode = await main();
