@@ -1,1 +1,4 @@
 export { type SourceHarness, type SourceLack, sourceSuite } from './source-suite.ts';
+export { storeDifferential } from './store-differential.ts';
+export { type OpenStore, type StoreHarness, type StoreHarnessOptions } from './store-harness.ts';
+export { storeSuite } from './store-suite.ts';

@@ -66,7 +66,8 @@ export class MemoryStore implements Store {
 
   async read(keys: readonly string[]): Promise<StoreAnswer> {
     const nowMs = this.#runtime.monoMs();
-    return { meta: this.#state?.meta ?? null, records: keys.map((key) => this.#get(key, nowMs)), nowMs };
+    const meta = this.#state?.meta ?? null;
+    return { meta, records: keys.map((key) => (meta ? this.#get(key, nowMs) : null)), nowMs };
   }
 
   async raise(invalidations: readonly Invalidation[]): Promise<void> {

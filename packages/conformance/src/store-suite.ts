@@ -1,0 +1,217 @@
+import { judgeRecord, type Store, type StoreMeta } from '@tidemark/core';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { bytes, fillOf, KEY, type OpenStore, position, START, type StoreHarness, text, version } from './store-harness.ts';
+import { storeRaces } from './store-races.ts';
+
+/** Every promise of the store port. `open` gives each test a new, empty store. */
+export function storeSuite(name: string, open: OpenStore): void {
+  describe(`store: ${name}`, () => {
+    let harness: StoreHarness;
+    let store: Store;
+    let meta: StoreMeta;
+
+    beforeEach(async () => {
+      harness = await open();
+      store = harness.store;
+      meta = await store.initialise('life-1', START);
+    });
+    afterEach(async () => {
+      await harness.close();
+    });
+
+    async function judged(key = KEY): Promise<string> {
+      const answer = await store.read([key]);
+      return judgeRecord(answer.meta!, answer.records[0]!, 'city', 1, 0);
+    }
+
+    describe('an empty store', () => {
+      beforeEach(() => harness.clear());
+
+      it('has no meta, hides records and refuses fills', async () => {
+        expect(await store.read([KEY])).toMatchObject({ meta: null });
+        expect(await store.fill(fillOf(meta))).toBe('uninitialised');
+      });
+
+      it('keeps tidemarks that come before its meta', async () => {
+        const batch = { invalidations: [{ key: KEY, version: version(7) }], expect: null, mark: 'm1' };
+        expect((await store.apply(batch)).outcome).toBe('uninitialised');
+        const fresh = await store.initialise('life-2', START);
+        expect(await store.fill(fillOf(fresh, { version: version(6) }))).toBe('below-tidemark');
+        expect(await store.fill(fillOf(fresh, { version: version(7) }))).toBe('admitted');
+      });
+
+      it('is initialised once', async () => {
+        expect(await store.initialise('life-2', START)).toMatchObject({ incarnation: 'life-2', base: START });
+        expect(await store.initialise('life-3', position(900))).toMatchObject({ incarnation: 'life-2', horizon: START });
+      });
+    });
+
+    describe('records', () => {
+      it('come back as they were filled, in the order asked', async () => {
+        const big = bytes('x'.repeat(1_000_000));
+        await store.fill(fillOf(meta, { key: 'city:2', data: bytes('two') }));
+        await store.fill(fillOf(meta, { key: 'city:3', data: big, version: version(2 ** 53 - 1) }));
+        await store.fill(fillOf(meta, { key: 'city:4', data: null }));
+        const { records } = await store.read(['city:3', 'city:9', 'city:2', 'city:4']);
+        expect(records[0]?.value?.version.n).toBe(2 ** 53 - 1);
+        expect(records[0]?.value?.data?.byteLength).toBe(1_000_000);
+        expect(records[1]).toBeNull();
+        expect(text(records[2]?.value?.data)).toBe('two');
+        expect(records[3]?.value).toMatchObject({ data: null, version: version(1), schema: 1, freshMs: 60_000 });
+      });
+
+      it('are listed by key', async () => {
+        const keys = ['city:1', 'city:a%3Ab', 'city:ü'];
+        for (const key of keys) await store.fill(fillOf(meta, { key }));
+        await store.lease('city:held', 'token', 1_000);
+        const listed: string[] = [];
+        for await (const page of store.keys()) listed.push(...page);
+        expect(listed.sort()).toEqual([...keys].sort());
+      });
+
+      it('live as long as tombstones must, and then are gone', async () => {
+        const short = await open({ tombstoneTtlMs: 60 });
+        try {
+          const shortMeta = await short.store.initialise('life', START);
+          await short.store.fill(fillOf(shortMeta, { freshMs: 10 }));
+          await short.store.raise([{ key: 'city:2', version: version(3) }]);
+          expect((await short.store.read(['city:2'])).records[0]?.tidemark).toEqual(version(3));
+          await vi.waitFor(async () => expect((await short.store.read([KEY, 'city:2'])).records).toEqual([null, null]), {
+            interval: 10,
+          });
+        } finally {
+          await short.close();
+        }
+      });
+    });
+
+    describe('raise', () => {
+      it('is a maximum: late, repeated and reordered events change nothing', async () => {
+        for (const n of [5, 3, 9, 9, 1]) await store.raise([{ key: KEY, version: version(n) }]);
+        await store.raise([{ key: KEY, version: version(2, 2) }]);
+        await store.raise([{ key: KEY, version: version(1_000, 1) }]);
+        expect((await store.read([KEY])).records[0]?.tidemark).toEqual(version(2, 2));
+      });
+
+      it('makes the value below it unservable and keeps it', async () => {
+        await store.fill(fillOf(meta, { version: version(4) }));
+        expect(await judged()).toBe('fresh');
+        await store.raise([{ key: KEY, version: version(4) }]);
+        expect(await judged()).toBe('fresh');
+        await store.raise([{ key: KEY, version: version(5) }]);
+        expect(await judged()).toBe('below-tidemark');
+        expect(text((await store.read([KEY])).records[0]?.value?.data)).toBe('value');
+      });
+
+      it('of a scope key voids the whole keyspace, and only it', async () => {
+        await store.fill(fillOf(meta, { key: 'city:1' }));
+        await store.fill(fillOf(meta, { key: 'town:1' }));
+        await store.raise([{ key: 'city', version: version(8) }]);
+        const answer = await store.read(['city:1', 'town:1']);
+        expect(judgeRecord(answer.meta!, answer.records[0]!, 'city', 1, 0)).toBe('void');
+        expect(judgeRecord(answer.meta!, answer.records[1]!, 'town', 1, 0)).toBe('fresh');
+        expect(await store.fill(fillOf(meta, { scope: 7 }))).toBe('scope');
+        expect(await store.fill(fillOf(meta, { scope: 8 }))).toBe('admitted');
+      });
+    });
+
+    describe('lease', () => {
+      it('has one holder, until it is released or expires', async () => {
+        expect(await store.lease(KEY, 'a', 60_000)).toEqual({ granted: true });
+        expect(await store.lease(KEY, 'b', 60_000)).toEqual({ granted: false });
+        expect(await store.lease(KEY, 'a', 60_000)).toEqual({ granted: true });
+        await store.release(KEY, 'b');
+        expect(await store.lease(KEY, 'b', 60_000)).toEqual({ granted: false });
+        await store.release(KEY, 'a');
+        expect(await store.lease(KEY, 'b', 20)).toEqual({ granted: true });
+        await vi.waitFor(async () => expect(await store.lease(KEY, 'c', 60_000)).toEqual({ granted: true }), { interval: 5 });
+      });
+
+      it('is voided by an invalidation, which refuses only a fill without a version', async () => {
+        await store.lease(KEY, 'a', 60_000);
+        await store.raise([{ key: KEY, version: version(2) }]);
+        expect(await store.lease(KEY, 'b', 60_000)).toEqual({ granted: true });
+        expect(await store.fill(fillOf(meta, { version: null, lease: 'a' }))).toBe('lease');
+        expect(await store.fill(fillOf(meta, { version: version(2), lease: 'a' }))).toBe('admitted');
+        expect(await store.fill(fillOf(meta, { version: null, lease: 'b' }))).toBe('admitted');
+      });
+    });
+
+    describe('apply', () => {
+      it('moves the horizon when the barrier chains, and says when it does not', async () => {
+        const advance = { from: START, to: position(110) };
+        const moved = await store.apply({ invalidations: [], expect: null, mark: 'm1', advance });
+        expect(moved).toMatchObject({ outcome: 'advanced', meta: { horizon: position(110), revision: 1 } });
+        const late = { from: START, to: position(105) };
+        const kept = await store.apply({ invalidations: [], expect: 'm1', mark: 'm2', advance: late });
+        expect(kept).toMatchObject({ outcome: 'advanced', meta: { horizon: position(110), revision: 2 } });
+        const ahead = { from: position(111), to: position(120) };
+        const gap = await store.apply({ invalidations: [], expect: 'm2', mark: 'm3', advance: ahead });
+        expect(gap).toMatchObject({ outcome: 'gap', meta: { horizon: position(110), revision: 2 } });
+      });
+
+      it('moves nothing when the batch before is not there', async () => {
+        await store.apply({ invalidations: [], expect: null, mark: 'm1' });
+        const advance = { from: START, to: position(110) };
+        const invalidations = [{ key: KEY, version: version(3) }];
+        const result = await store.apply({ invalidations, expect: 'another', mark: 'm2', advance });
+        expect(result).toMatchObject({ outcome: 'mark', meta: { horizon: START } });
+        expect((await store.read([KEY])).records[0]?.tidemark).toEqual(version(3));
+      });
+
+      it('across an era voids what is older and forgets scopes', async () => {
+        await store.fill(fillOf(meta));
+        await store.raise([{ key: 'city', version: version(50) }]);
+        const advance = { from: START, to: position(3, 2) };
+        const { meta: after } = await store.apply({ invalidations: [], expect: null, mark: 'm1', advance });
+        expect(after).toMatchObject({ horizon: position(3, 2), base: position(3, 2) });
+        expect(await judged()).toBe('void');
+        expect(await store.fill(fillOf(after!, { version: version(99, 1), asOf: position(9_000, 1) }))).toBe('base');
+        expect(await store.fill(fillOf(after!, { version: version(1, 2) }))).toBe('admitted');
+        expect(await judged()).toBe('fresh');
+      });
+
+      it('lets base follow the horizon before tombstones expire', async () => {
+        const short = await open({ tombstoneTtlMs: 200 });
+        try {
+          await short.store.initialise('life', START);
+          let xid = START.xid;
+          await vi.waitFor(
+            async () => {
+              const advance = { from: position(xid), to: position(xid + 1) };
+              const { meta: after } = await short.store.apply({ invalidations: [], expect: null, mark: `m${xid}`, advance });
+              xid += 1;
+              expect(after!.base.xid).toBeGreaterThan(START.xid + 2);
+              expect(await short.store.fill(fillOf(after!, { asOf: position(START.xid + 1) }))).toBe('base');
+            },
+            { interval: 20, timeout: 5_000 },
+          );
+        } finally {
+          await short.close();
+        }
+      });
+    });
+
+    it('raiseEpoch voids every value and every fill under way', async () => {
+      await store.fill(fillOf(meta));
+      await store.raiseEpoch(position(130));
+      expect(await judged()).toBe('void');
+      expect(await store.fill(fillOf(meta))).toBe('epoch');
+      const { meta: after } = await store.read([]);
+      expect(after).toMatchObject({ epoch: 1, base: position(130), horizon: position(130) });
+      expect(await store.fill(fillOf(after!))).toBe('admitted');
+    });
+
+    it('roles have one holder, who may renew, resign or be succeeded', async () => {
+      expect(await store.claim('applier', 'a', 60_000)).toBe(true);
+      expect(await store.claim('applier', 'a', 60_000)).toBe(true);
+      expect(await store.claim('applier', 'b', 60_000)).toBe(false);
+      await store.resign('applier', 'b');
+      expect(await store.claim('applier', 'b', 60_000)).toBe(false);
+      await store.resign('applier', 'a');
+      expect(await store.claim('applier', 'b', 30)).toBe(true);
+      await vi.waitFor(async () => expect(await store.claim('applier', 'a', 60_000)).toBe(true), { interval: 5 });
+    });
+  });
+  storeRaces(name, open);
+}
