@@ -52,9 +52,7 @@ export class NatsBus implements Bus {
 
   async follow(region: RegionId, handler: StreamHandler): Promise<Subscription> {
     const follower = new StreamFollower(this.#link(region), streamName(this.#options.source, region), handler);
-    const limit = delay(SETTLE_MS);
-    await Promise.race([follower.attached, limit.promise]);
-    limit.cancel();
+    await follower.settled(SETTLE_MS);
     return this.#keep(follower);
   }
 

@@ -45,23 +45,30 @@ export class StreamFollower implements Subscription {
   #cursor: Cursor | null = null;
   #messages: ConsumerMessages | null = null;
   #stopped = false;
+  #late = false;
   #attached: (() => void) | null = null;
   #retry: ReturnType<typeof delay> | null = null;
   readonly #running: Promise<void>;
-  /** Resolves when the first consumer is in place. */
-  readonly attached: Promise<void>;
+  readonly #firstConsumer: Promise<void>;
 
   constructor(link: Link, stream: string, handler: StreamHandler) {
     this.#link = link;
     this.#stream = stream;
     this.#handler = handler;
-    this.attached = new Promise((resolve) => (this.#attached = resolve));
+    this.#firstConsumer = new Promise((resolve) => (this.#attached = resolve));
     // A consumer does not survive a reconnect reliably: end it, and a new one is made.
     this.#stopUp = link.onUp(() => {
       this.#messages?.stop();
       this.#retry?.cancel();
     });
     this.#running = this.#run();
+  }
+
+  /** Resolves when messages from now on will be seen, or after `ms`: what comes until then may be missed. */
+  async settled(ms: number): Promise<void> {
+    const limit = delay(ms);
+    await Promise.race([this.#firstConsumer, limit.promise.then(() => (this.#late = this.#cursor === null))]);
+    limit.cancel();
   }
 
   async stop(): Promise<void> {
@@ -73,17 +80,15 @@ export class StreamFollower implements Subscription {
   }
 
   async #run(): Promise<void> {
-    let late = false;
     while (!this.#stopped) {
       const connection = this.#link.up;
       if (connection) {
         try {
-          await this.#follow(connection, late);
+          await this.#follow(connection);
         } catch {
           // Away, or its stream is not there yet: try again.
         }
       }
-      late = true;
       if (this.#stopped) return;
       this.#retry = delay(RETRY_MS);
       await this.#retry.promise;
@@ -91,10 +96,10 @@ export class StreamFollower implements Subscription {
   }
 
   /** One consumer's life. Returns or rejects when another one is needed. */
-  async #follow(connection: NatsConnection, late: boolean): Promise<void> {
+  async #follow(connection: NatsConnection): Promise<void> {
     const manager = await connection.jetstreamManager({ timeout: REQUEST_TIMEOUT_MS, checkAPI: false });
     const info = await manager.streams.info(this.#stream);
-    this.#settleCursor(info, late);
+    this.#settleCursor(info);
     const name = await this.#addConsumer(manager);
     const consumer = await connection.jetstream({ timeout: REQUEST_TIMEOUT_MS }).consumers.get(this.#stream, name);
     const messages = await consumer.consume({
@@ -119,13 +124,13 @@ export class StreamFollower implements Subscription {
   }
 
   /** Where to begin, and whether something may have been missed. */
-  #settleCursor({ created, config, state }: StreamInfo, late: boolean): void {
+  #settleCursor({ created, config, state }: StreamInfo): void {
     const incarnation = `${created} ${config.description ?? ''}`;
     const cursor = this.#cursor;
     const first = state.first_seq;
     if (!cursor) {
       this.#cursor = { incarnation, seq: state.last_seq };
-      if (late) this.#doubt('followed late: what came before was not seen');
+      if (this.#late) this.#doubt('followed late: what came before was not seen');
     } else if (cursor.incarnation !== incarnation) {
       this.#cursor = { incarnation, seq: Math.max(0, first - 1) };
       this.#doubt('the stream was created anew');
