@@ -1,0 +1,84 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { encodeKeyPart, joinKey } from './key.ts';
+import { decodeMessage, encodeMessage, MESSAGE_EVENTS_MAX, type WireMessage } from './wire.ts';
+
+const ordinal = fc.maxSafeNat();
+const version = fc.record({ era: fc.integer({ min: 0, max: 9 }), n: ordinal });
+const position = fc.record({ era: ordinal, xid: ordinal });
+const key = fc
+  .tuple(fc.constantFrom('city', 'a_b-c'), fc.array(fc.string({ unit: 'grapheme', maxLength: 20 }), { maxLength: 3 }))
+  .map(([keyspace, parts]) => (parts.length === 0 ? keyspace : joinKey(keyspace, parts.map(encodeKeyPart))));
+const invalidations = fc.array(fc.record({ key, version }), { maxLength: 20 });
+const life = fc.string({ minLength: 1, maxLength: 64 });
+const number = { life, seq: fc.integer({ min: 1 }) };
+const echoes = fc.array(fc.record({ life, ping: ordinal }), { maxLength: 5 });
+
+const message: fc.Arbitrary<WireMessage> = fc.oneof(
+  fc.record({ kind: fc.constant('bump' as const), invalidations }),
+  fc.record({ kind: fc.constant('changes' as const), ...number, invalidations }),
+  fc.record({
+    kind: fc.constant('barrier' as const),
+    ...number,
+    barrier: fc.record({ from: position, to: position, atMs: fc.integer(), echoes }),
+  }),
+  fc.record({ kind: fc.constant('ping' as const), life, ping: ordinal }),
+  fc.record(
+    {
+      kind: fc.constant('feed' as const),
+      ...number,
+      invalidations,
+      claim: fc.record({ incarnation: life, revision: ordinal, echoes }),
+    },
+    { requiredKeys: ['kind', 'life', 'seq', 'invalidations'] },
+  ),
+);
+
+/** Messages of one era keep their events' order; several eras are grouped. */
+function sorted(value: WireMessage): unknown {
+  if (!('invalidations' in value)) return value;
+  return { ...value, invalidations: value.invalidations.toSorted((a, b) => a.version.era - b.version.era) };
+}
+
+describe('wire format', () => {
+  it('round-trips every message', () => {
+    fc.assert(
+      fc.property(message, (sent) => {
+        const decoded = decodeMessage(encodeMessage(sent));
+        expect(decoded.ok).toBe(true);
+        if (decoded.ok) expect(sorted(decoded.message)).toEqual(sorted(sent));
+      }),
+    );
+  });
+
+  it('answers anything else with a reason, and never throws', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json(), mutated()), (text) => {
+        const decoded = decodeMessage(text);
+        if (!decoded.ok) expect(decoded.why).not.toBe('');
+        else expect(decodeMessage(encodeMessage(decoded.message))).toEqual(decoded);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('ignores fields that it does not know, and refuses formats that it does not know', () => {
+    const known = JSON.parse(encodeMessage({ kind: 'ping', life: 'a', ping: 1 })) as object;
+    expect(decodeMessage(JSON.stringify({ ...known, later: true }))).toMatchObject({ ok: true });
+    expect(decodeMessage(JSON.stringify({ ...known, f: 2 }))).toMatchObject({ ok: false, why: 'format 2, expected 1' });
+  });
+
+  it('refuses more events than the limit', () => {
+    const many = Array.from({ length: MESSAGE_EVENTS_MAX + 1 }, (_, n) => ({ key: `k:${n}`, version: { era: 1, n } }));
+    expect(decodeMessage(encodeMessage({ kind: 'bump', invalidations: many }))).toMatchObject({ ok: false });
+  });
+});
+
+/** A good message with one piece of its text replaced. */
+function mutated(): fc.Arbitrary<string> {
+  return fc.tuple(message, fc.nat(), fc.string({ maxLength: 3 })).map(([sent, at, text]) => {
+    const whole = encodeMessage(sent);
+    const cut = at % whole.length;
+    return whole.slice(0, cut) + text + whole.slice(cut + 1);
+  });
+}
