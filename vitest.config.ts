@@ -1,7 +1,8 @@
 import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 
-const conditions = ['@tidemark/source', ...defaultServerConditions];
+// Without `module`: bundlers' builds, such as OpenTelemetry's, are not what Node itself loads.
+const conditions = ['@tidemark/source', ...defaultServerConditions.filter((condition) => condition !== 'module')];
 const SERVER_TESTS = 'packages/*/{src,test}/**/*.{redis,nats,pg,mesh}.test.ts';
 
 export default defineConfig({
@@ -15,7 +16,11 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['packages/*/{src,test}/**/*.test.ts'], exclude: [SERVER_TESTS, '**/node_modules/**'] },
+        test: {
+          name: 'unit',
+          include: ['packages/*/{src,test}/**/*.test.ts'],
+          exclude: [SERVER_TESTS, '**/node_modules/**'],
+        },
       },
       { extends: true, test: { name: 'servers', include: [SERVER_TESTS] } },
     ],

@@ -78,11 +78,11 @@ describe('loadRegions', () => {
       [{ ...file('a', 'home', []), colour: 1 }],
       'INVALID',
       null,
-      /additional properties \(colour\)/,
+      /additional properties \("colour"\)/,
     ],
     ['a missing field', [{ id: 'a' }], 'INVALID', null, /must have required property 'role'/],
     ['a bad id', [file('A.b', 'home', [])], 'INVALID', 'id', /must match pattern/],
-    ['a bad role', [file('a', 'main', [])], 'INVALID', 'role', /home,replica/],
+    ['a bad role', [file('a', 'main', [])], 'INVALID', 'role', /"home","replica"/],
     [
       'a bad reference',
       [file('a', 'home', [], '${a-b}')],

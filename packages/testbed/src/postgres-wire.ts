@@ -17,6 +17,9 @@ export function runSql(port: number, sql: string): Promise<void> {
     let asked = false;
     let failure: string | null = null;
     socket.once('error', reject);
+    socket.once('close', () =>
+      reject(new Error(`Postgres closed the connection instead of answering: ${sql}`)),
+    );
     socket.on('data', (data: Buffer) => {
       rest = Buffer.concat([rest, data]);
       while (rest.length >= 5 && rest.length >= 1 + rest.readInt32BE(1)) {

@@ -1,22 +1,25 @@
-import { execFile } from 'node:child_process';
-import { chown, copyFile, mkdir } from 'node:fs/promises';
+import { access, chown, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { deployFile } from './deploy-file.ts';
 import { findPostgres, unprivilegedUser } from './postgres-binaries.ts';
+import { createCluster, removeSharedMemory } from './postgres-cluster.ts';
 import { runSql, startupPacket } from './postgres-wire.ts';
 import { type Server, startServer } from './server.ts';
 import { talk } from './talk.ts';
 
-const run = promisify(execFile);
-
 export interface PostgresServer extends Server {
-  /** A fresh, empty database; returns its URL. */
+  /** Creates a fresh, empty database; returns its URL. */
   createDatabase(name?: string): Promise<string>;
 }
 
-/** Durability that a throw-away server does not need; everything else is `deploy/`'s. */
-const TEST_SETTINGS: Readonly<Record<string, string>> = { fsync: 'off', full_page_writes: 'off' };
+/** What a throw-away server does differently; everything else is `deploy/`'s. */
+const TEST_SETTINGS: Readonly<Record<string, string>> = {
+  // Durability that only matters when the machine itself fails.
+  fsync: 'off',
+  full_page_writes: 'off',
+  // In the data folder, so that nothing is left when the server is killed.
+  dynamic_shared_memory_type: 'mmap',
+};
 
 let databases = 0;
 
@@ -25,41 +28,44 @@ export async function startPostgres(
   options: { readonly settings?: Readonly<Record<string, string>> } = {},
 ): Promise<PostgresServer> {
   const runAs = await unprivilegedUser();
-  const { initdb, postgres } = await findPostgres(runAs);
+  const binaries = await findPostgres(runAs);
   const settings = { ...TEST_SETTINGS, ...options.settings };
   const server = await startServer({
     name: 'postgres',
-    stopSignal: 'SIGINT',
+    stopSignal: 'SIGINT', // Does not wait for clients.
+    orphanSignal: 'SIGQUIT',
     url: (port) => databaseUrl(port, 'postgres'),
     async command({ dir, dataDir, port }) {
-      const cluster = join(dataDir, 'cluster');
-      if (runAs) {
-        await chown(dataDir, runAs.uid, runAs.gid);
-        await chown(dir, runAs.uid, runAs.gid);
-      }
-      await mkdir(cluster, { mode: 0o700 }).then(
-        async () => {
-          if (runAs) await chown(cluster, runAs.uid, runAs.gid);
-          const args = ['-D', cluster, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync'];
-          await run(initdb, args, { cwd: dir, ...runAs });
-        },
-        () => {}, // The cluster is there: a restart.
+      const cluster = clusterDir(dataDir);
+      if (runAs) for (const path of [dir, dataDir]) await chown(path, runAs.uid, runAs.gid);
+      const exists = await access(cluster).then(
+        () => true,
+        () => false,
       );
+      if (!exists) await createCluster(cluster, binaries, runAs);
       await copyFile(deployFile('postgres/postgresql.conf'), join(cluster, 'postgresql.conf'));
-      const own = { port: String(port), listen_addresses: '127.0.0.1', unix_socket_directories: '', ...settings };
-      const args = Object.entries(own).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-      return { file: postgres, args: ['-D', cluster, ...args], ...runAs };
+      const own = { port: String(port), listen_addresses: '127.0.0.1', unix_socket_directories: '' };
+      const args = Object.entries({ ...own, ...settings }).flatMap(([name, value]) => [
+        '-c',
+        `${name}=${value}`,
+      ]);
+      return { file: binaries.postgres, args: ['-D', cluster, ...args], ...runAs };
     },
     ready: async (port) => (await talk(port, startupPacket('postgres'))).toString('latin1', 0, 1) === 'R',
+    sweep: (dataDir) => removeSharedMemory(clusterDir(dataDir)),
   });
   return Object.assign(server, {
     async createDatabase(name = `test_${process.pid}_${(databases += 1)}`): Promise<string> {
-      await runSql(server.port, `create database ${name}`);
+      await runSql(server.port, `create database "${name.replaceAll('"', '""')}"`);
       return databaseUrl(server.port, name);
     },
   });
 }
 
+function clusterDir(dataDir: string): string {
+  return join(dataDir, 'cluster');
+}
+
 function databaseUrl(port: number, name: string): string {
-  return `postgres://postgres@127.0.0.1:${port}/${name}`;
+  return `postgres://postgres@127.0.0.1:${port}/${encodeURIComponent(name)}`;
 }

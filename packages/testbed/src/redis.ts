@@ -9,10 +9,20 @@ export async function startRedis(options: { readonly args?: readonly string[] } 
   return startServer({
     name: 'redis',
     stopSignal: 'SIGTERM',
+    orphanSignal: 'SIGKILL',
     url: (port) => `redis://127.0.0.1:${port}`,
     command: async ({ dataDir, port }) => ({
       file,
-      args: [deployFile('redis/redis.conf'), '--bind', '127.0.0.1', '--port', String(port), '--dir', dataDir, ...(options.args ?? [])],
+      args: [
+        deployFile('redis/redis.conf'),
+        '--bind',
+        '127.0.0.1',
+        '--port',
+        String(port),
+        '--dir',
+        dataDir,
+        ...(options.args ?? []),
+      ],
     }),
     ready: async (port) => (await talk(port, 'PING\r\n')).toString().startsWith('+PONG'),
   });

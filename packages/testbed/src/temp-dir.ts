@@ -1,4 +1,5 @@
-import { chmod, mkdtemp, rm, statfs } from 'node:fs/promises';
+import { chmodSync, mkdtempSync } from 'node:fs';
+import { rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { watch } from './watchdog.ts';
@@ -8,15 +9,17 @@ const SHM_FREE_MIN = 2 ** 30;
 
 /** A new folder that the watchdog deletes if nobody else does; in memory where there is room. */
 export async function makeTempDir(name: string): Promise<string> {
-  const dir = await mkdtemp(join(await parentDir(), `tidemark-${name}-`));
-  watch('dir', dir);
-  await chmod(dir, 0o755); // Postgres runs as another user and must reach its folder below.
+  const parent = await parentDir();
+  // In one go, so that a process that is killed leaves no folder that its watchdog has not heard of.
+  const dir = mkdtempSync(join(parent, `tidemark-${name}-`));
+  watch({ verb: 'dir', what: dir });
+  chmodSync(dir, 0o755); // Postgres runs as another user and must reach its folder below.
   return dir;
 }
 
 export async function removeTempDir(dir: string): Promise<void> {
   await rm(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
-  watch('no-dir', dir);
+  watch({ verb: 'no-dir', what: dir });
 }
 
 async function parentDir(): Promise<string> {

@@ -1,0 +1,91 @@
+// Child processes of the bin scripts. Plain Node: runs before anything is installed.
+import { spawn } from 'node:child_process';
+
+const GRACE_MS = 10_000;
+
+/**
+ * Runs a program to its end, in a process group of its own. SIGINT and SIGTERM are handed on once (a
+ * terminal, npm and a caller may each send theirs); what then does not end within ten seconds is killed.
+ * @param {string} file
+ * @param {readonly string[]} args
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, output?: 'inherit' | 'stderr' | 'ignore' }} [options]
+ * @returns {Promise<number>} its exit code; 128 + signal number when a signal ended it or us
+ */
+export function run(file, args, { cwd, env, output = 'inherit' } = {}) {
+  return new Promise((resolve, reject) => {
+    const to = output === 'stderr' ? 2 : output;
+    const child = spawn(file, [...args], { cwd, env, stdio: ['ignore', to, to], detached: true });
+    let code = 0;
+    /** @type {NodeJS.Timeout | undefined} */
+    let timer;
+    /** @param {NodeJS.Signals} signal */
+    const toGroup = (signal) => {
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, signal);
+      } catch {
+        // The group is gone.
+      }
+    };
+    /** @param {NodeJS.Signals} signal */
+    const forward = (signal) => {
+      if (code !== 0) return;
+      code = exitCode(signal);
+      toGroup(signal);
+      timer = setTimeout(toGroup, GRACE_MS, 'SIGKILL');
+    };
+    const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
+    for (const signal of signals) process.on(signal, forward);
+    const done = () => {
+      for (const signal of signals) process.off(signal, forward);
+      clearTimeout(timer);
+      // Workers of a program that was interrupted.
+      if (code !== 0) toGroup('SIGKILL');
+    };
+    child.once('error', (error) => {
+      done();
+      reject(error);
+    });
+    child.once('exit', (status, signal) => {
+      done();
+      resolve(code || (status ?? exitCode(signal)));
+    });
+  });
+}
+
+/** @param {NodeJS.Signals | null} signal */
+function exitCode(signal) {
+  return 128 + ({ SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 }[String(signal)] ?? 0);
+}
+
+/**
+ * A mistake of the machine or its user, told without a stack; `exitCode` is the process's.
+ */
+export class Stop extends Error {
+  /** @param {string} message @param {number} [exitCode] */
+  constructor(message, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+/**
+ * Tells what takes time. Standard output belongs to the program that runs in the end.
+ * @param {string} text
+ */
+export function say(text) {
+  process.stderr.write(`${text}\n`);
+}
+
+/**
+ * Runs a script's main function and sets the exit code.
+ * @param {() => Promise<number>} body
+ */
+export async function main(body) {
+  try {
+    process.exitCode = await body();
+  } catch (error) {
+    if (!(error instanceof Stop)) throw error;
+    if (error.message) say(`\n${error.message}\n`);
+    process.exitCode = error.exitCode;
+  }
+}
