@@ -29,6 +29,8 @@ interface TermOptions {
   readonly pingIntervalMs: number;
 }
 
+type Carrier = Readonly<Record<string, string>>;
+
 interface Received {
   readonly region: RegionId;
   readonly message: BusMessage | null;
@@ -139,6 +141,8 @@ export class ApplierTerm {
 
   async #applyAll(received: readonly Received[]): Promise<void> {
     let batch = new Map<string, Invalidation>();
+    // A batch shows in the trace of its first traced writer.
+    let carrier: Carrier | undefined;
     for (const { region, message, discontinuity } of received) {
       const decoded = message && this.#decode(region, message);
       if (!decoded) {
@@ -151,23 +155,25 @@ export class ApplierTerm {
         const seen = chain.note(decoded.life, decoded.seq, true);
         if (seen === 'duplicate') continue;
         if (seen === 'hole') this.#noteGap(region, 'a hole before a barrier');
-        await this.#apply(region, batch, decoded.barrier);
+        await this.#apply(region, batch, decoded.barrier, carrier);
         batch = new Map();
+        carrier = undefined;
         continue;
       }
       if (decoded.kind === 'changes') chain.note(decoded.life, decoded.seq, false);
+      else carrier ??= message!.headers;
       this.#observe(region, message!, decoded.invalidations.length);
       for (const invalidation of decoded.invalidations) {
         const known = batch.get(invalidation.key);
         batch.set(invalidation.key, known ? { key: known.key, version: maxVersion(known.version, invalidation.version) } : invalidation);
       }
       if (batch.size >= BATCH_EVENTS_MAX) {
-        await this.#apply(region, batch, null, message!.headers);
+        await this.#apply(region, batch, null, carrier);
         batch = new Map();
+        carrier = undefined;
       }
     }
-    const last = received.at(-1)?.message;
-    if (batch.size > 0) await this.#apply(received.at(-1)!.region, batch, null, last?.headers);
+    if (batch.size > 0) await this.#apply(received.at(-1)!.region, batch, null, carrier);
   }
 
   #decode(region: RegionId, { data }: BusMessage): StreamMessage | null {
@@ -185,7 +191,7 @@ export class ApplierTerm {
     region: RegionId,
     batch: ReadonlyMap<string, Invalidation>,
     barrier: Barrier | null,
-    carrier?: Readonly<Record<string, string>>,
+    carrier?: Carrier,
   ): Promise<void> {
     const invalidations = [...batch.values()];
     if (invalidations.length === 0 && (!barrier || this.#gap !== null)) return;
