@@ -36,7 +36,11 @@ export function busSuite(name: string, open: () => Promise<BusHarness>): void {
       stop(): Promise<void>;
     }
 
-    async function follow(bus: Bus, region: string, onMessage?: StreamHandler['onMessage']): Promise<Followed> {
+    async function follow(
+      bus: Bus,
+      region: string,
+      onMessage?: StreamHandler['onMessage'],
+    ): Promise<Followed> {
       const seen: string[] = [];
       const doubts: string[] = [];
       const subscription = await bus.follow(region, {

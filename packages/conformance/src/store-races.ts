@@ -1,7 +1,17 @@
 import type { StoreMeta } from '@tidemark/core';
 import { judgeRecord } from '@tidemark/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bytes, fillOf, KEY, type OpenStore, position, START, type StoreHarness, text, version } from './store-harness.ts';
+import {
+  bytes,
+  fillOf,
+  KEY,
+  type OpenStore,
+  position,
+  START,
+  type StoreHarness,
+  text,
+  version,
+} from './store-harness.ts';
 
 /** The race that Tidemark exists for, step by step: a load begins, another region writes, the fill comes late. */
 export function storeRaces(name: string, open: OpenStore): void {
@@ -78,7 +88,9 @@ export function storeRaces(name: string, open: OpenStore): void {
     it('an older value never replaces a newer one, in whatever order fills arrive', async () => {
       const { store } = harness;
       expect(await store.fill(fillOf(meta, { version: version(6), data: bytes('six') }))).toBe('admitted');
-      expect(await store.fill(fillOf(meta, { version: version(5), data: bytes('five') }))).toBe('below-tidemark');
+      expect(await store.fill(fillOf(meta, { version: version(5), data: bytes('five') }))).toBe(
+        'below-tidemark',
+      );
       expect(await served()).toBe('six');
     });
   });

@@ -1,6 +1,16 @@
 import { judgeRecord, type Store, type StoreMeta } from '@tidemark/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { bytes, fillOf, KEY, type OpenStore, position, START, type StoreHarness, text, version } from './store-harness.ts';
+import {
+  bytes,
+  fillOf,
+  KEY,
+  type OpenStore,
+  position,
+  START,
+  type StoreHarness,
+  text,
+  version,
+} from './store-harness.ts';
 import { storeRaces } from './store-races.ts';
 
 /** Every promise of the store port. `open` gives each test a new, empty store. */
@@ -42,7 +52,10 @@ export function storeSuite(name: string, open: OpenStore): void {
 
       it('is initialised once', async () => {
         expect(await store.initialise('life-2', START)).toMatchObject({ incarnation: 'life-2', base: START });
-        expect(await store.initialise('life-3', position(900))).toMatchObject({ incarnation: 'life-2', horizon: START });
+        expect(await store.initialise('life-3', position(900))).toMatchObject({
+          incarnation: 'life-2',
+          horizon: START,
+        });
       });
     });
 
@@ -57,7 +70,12 @@ export function storeSuite(name: string, open: OpenStore): void {
         expect(records[0]?.value?.data?.byteLength).toBe(1_000_000);
         expect(records[1]).toBeNull();
         expect(text(records[2]?.value?.data)).toBe('two');
-        expect(records[3]?.value).toMatchObject({ data: null, version: version(1), schema: 1, freshMs: 60_000 });
+        expect(records[3]?.value).toMatchObject({
+          data: null,
+          version: version(1),
+          schema: 1,
+          freshMs: 60_000,
+        });
       });
 
       it('are listed by key', async () => {
@@ -76,9 +94,12 @@ export function storeSuite(name: string, open: OpenStore): void {
           await short.store.fill(fillOf(shortMeta, { freshMs: 10 }));
           await short.store.raise([{ key: 'city:2', version: version(3) }]);
           expect((await short.store.read(['city:2'])).records[0]?.tidemark).toEqual(version(3));
-          await vi.waitFor(async () => expect((await short.store.read([KEY, 'city:2'])).records).toEqual([null, null]), {
-            interval: 10,
-          });
+          await vi.waitFor(
+            async () => expect((await short.store.read([KEY, 'city:2'])).records).toEqual([null, null]),
+            {
+              interval: 10,
+            },
+          );
         } finally {
           await short.close();
         }
@@ -124,7 +145,9 @@ export function storeSuite(name: string, open: OpenStore): void {
         expect(await store.lease(KEY, 'b', 60_000)).toEqual({ granted: false });
         await store.release(KEY, 'a');
         expect(await store.lease(KEY, 'b', 20)).toEqual({ granted: true });
-        await vi.waitFor(async () => expect(await store.lease(KEY, 'c', 60_000)).toEqual({ granted: true }), { interval: 5 });
+        await vi.waitFor(async () => expect(await store.lease(KEY, 'c', 60_000)).toEqual({ granted: true }), {
+          interval: 5,
+        });
       });
 
       it('is voided by an invalidation, which refuses only a fill without a version', async () => {
@@ -166,7 +189,9 @@ export function storeSuite(name: string, open: OpenStore): void {
         const { meta: after } = await store.apply({ invalidations: [], expect: null, mark: 'm1', advance });
         expect(after).toMatchObject({ horizon: position(3, 2), base: position(3, 2) });
         expect(await judged()).toBe('void');
-        expect(await store.fill(fillOf(after!, { version: version(99, 1), asOf: position(9_000, 1) }))).toBe('base');
+        expect(await store.fill(fillOf(after!, { version: version(99, 1), asOf: position(9_000, 1) }))).toBe(
+          'base',
+        );
         expect(await store.fill(fillOf(after!, { version: version(1, 2) }))).toBe('admitted');
         expect(await judged()).toBe('fresh');
       });
@@ -179,7 +204,12 @@ export function storeSuite(name: string, open: OpenStore): void {
           await vi.waitFor(
             async () => {
               const advance = { from: position(xid), to: position(xid + 1) };
-              const { meta: after } = await short.store.apply({ invalidations: [], expect: null, mark: `m${xid}`, advance });
+              const { meta: after } = await short.store.apply({
+                invalidations: [],
+                expect: null,
+                mark: `m${xid}`,
+                advance,
+              });
               xid += 1;
               expect(after!.base.xid).toBeGreaterThan(START.xid + 2);
               expect(await short.store.fill(fillOf(after!, { asOf: position(START.xid + 1) }))).toBe('base');
@@ -210,7 +240,9 @@ export function storeSuite(name: string, open: OpenStore): void {
       expect(await store.claim('applier', 'b', 60_000)).toBe(false);
       await store.resign('applier', 'a');
       expect(await store.claim('applier', 'b', 30)).toBe(true);
-      await vi.waitFor(async () => expect(await store.claim('applier', 'a', 60_000)).toBe(true), { interval: 5 });
+      await vi.waitFor(async () => expect(await store.claim('applier', 'a', 60_000)).toBe(true), {
+        interval: 5,
+      });
     });
   });
   storeRaces(name, open);

@@ -9,7 +9,9 @@ export function withoutTidemarks(store: Store): Store {
     const answer = await store.read(keys);
     return {
       ...answer,
-      records: answer.records.map((record) => (record?.value ? { ...record, tidemark: record.value.version } : null)),
+      records: answer.records.map((record) =>
+        record?.value ? { ...record, tidemark: record.value.version } : null,
+      ),
     };
   };
   return new Proxy(store, {

@@ -48,7 +48,12 @@ export async function createCities(pool: pg.Pool, rows: readonly Omit<City, 'rev
     await pool.query(
       `insert into cities (id, name, country, population)
        select * from unnest($1::integer[], $2::text[], $3::text[], $4::integer[]) on conflict do nothing`,
-      [part.map((row) => row.id), part.map((row) => row.name), part.map((row) => row.country), part.map((row) => row.population)],
+      [
+        part.map((row) => row.id),
+        part.map((row) => row.name),
+        part.map((row) => row.country),
+        part.map((row) => row.population),
+      ],
     );
   }
 }

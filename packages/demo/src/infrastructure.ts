@@ -90,13 +90,16 @@ export async function services(set: RegionSet): Promise<Infrastructure> {
     return {
       adminUrl: postgres.url,
       sourceUrl: source.url,
-      store: async (region) => closing.add(await redisStore({ url: servers.get(region)!.redis.url, namespace: SOURCE })),
+      store: async (region) =>
+        closing.add(await redisStore({ url: servers.get(region)!.redis.url, namespace: SOURCE })),
       bus: async (region) =>
         closing.add(
           await natsBus({
             source: SOURCE,
             region,
-            servers: Object.fromEntries(set.regions.map(({ id }) => [id, { servers: paths.url(region, id) }])),
+            servers: Object.fromEntries(
+              set.regions.map(({ id }) => [id, { servers: paths.url(region, id) }]),
+            ),
           }),
         ),
       cut(region) {
@@ -124,7 +127,10 @@ async function sourceProxies(
   const proxies = new Map<string, Proxy>();
   for (const { id } of set.regions) {
     if (id === set.home.id) continue;
-    proxies.set(id, closing.add(await startProxy({ target: postgres, delayMs: set.roundTripMs(id, set.home.id) / 2 })));
+    proxies.set(
+      id,
+      closing.add(await startProxy({ target: postgres, delayMs: set.roundTripMs(id, set.home.id) / 2 })),
+    );
   }
   return {
     url: (region) => atPort(postgres.url, proxies.get(region)?.port ?? postgres.port),
@@ -143,7 +149,9 @@ async function natsPaths(
   for (const { id: from } of set.regions) {
     for (const { id: to } of set.regions) {
       if (from === to) continue;
-      const proxy = closing.add(await startProxy({ target: server(to), delayMs: set.roundTripMs(from, to) / 2 }));
+      const proxy = closing.add(
+        await startProxy({ target: server(to), delayMs: set.roundTripMs(from, to) / 2 }),
+      );
       proxies.push({ from, to, proxy });
     }
   }
@@ -152,7 +160,8 @@ async function natsPaths(
       const path = proxies.find((each) => each.from === from && each.to === to);
       return atPort(server(to).url, path?.proxy.port ?? server(to).port);
     },
-    of: (region) => proxies.filter(({ from, to }) => from === region || to === region).map(({ proxy }) => proxy),
+    of: (region) =>
+      proxies.filter(({ from, to }) => from === region || to === region).map(({ proxy }) => proxy),
   };
 }
 

@@ -25,10 +25,18 @@ const command = new Command('npm start --')
     'A city guide in three regions, two nodes each, over one Postgres table of 138,398 cities.\n' +
       'Part-way one region is cut off and healed. At the end every cached entry is compared with the source.',
   )
-  .option('--services', 'real servers: three Redis, three NATS, one Postgres (default: embedded parts)', false)
+  .option(
+    '--services',
+    'real servers: three Redis, three NATS, one Postgres (default: embedded parts)',
+    false,
+  )
   .option('--duration <time>', 'how long to work, for example 20s or 2m', parseDuration, 20_000)
   .option('--seed <number>', 'fixes what the readers and writers do', parseSeed, 1)
-  .option('--regions <dir>', 'folder of region files', fileURLToPath(new URL('../../../regions/local', import.meta.url)))
+  .option(
+    '--regions <dir>',
+    'folder of region files',
+    fileURLToPath(new URL('../../../regions/local', import.meta.url)),
+  )
   .addOption(new Option('--break <rule>', 'switch a rule off, to see the checks fail').choices(['tidemark']))
   .option('--otlp <url>', 'export traces and metrics, for example http://127.0.0.1:4318')
   .option('--json', 'print the report as one JSON document on stdout', false)

@@ -1,4 +1,13 @@
-import { type Bus, noTelemetry, type SourceOfTruth, type SqlExecutor, startNode, type Store, type Telemetry, type TidemarkNode } from '@tidemark/core';
+import {
+  type Bus,
+  noTelemetry,
+  type SourceOfTruth,
+  type SqlExecutor,
+  startNode,
+  type Store,
+  type Telemetry,
+  type TidemarkNode,
+} from '@tidemark/core';
 import { otelTelemetry } from '@tidemark/otel';
 import { postgresSource } from '@tidemark/postgres';
 import type { RegionSet } from '@tidemark/regions';
@@ -44,7 +53,9 @@ export async function startMesh(
       });
       const store = await infrastructure.store(region);
       const bus = await infrastructure.bus(region);
-      const telemetry: Telemetry = options.otlp ? otelTelemetry({ region, node: `${region}-${number}` }) : noTelemetry;
+      const telemetry: Telemetry = options.otlp
+        ? otelTelemetry({ region, node: `${region}-${number}` })
+        : noTelemetry;
       const node = await startNode({
         keyspaces: [cities],
         store: options.breakTidemark ? withoutTidemarks(store) : store,

@@ -35,7 +35,9 @@ export function showProgress(
   const said: string[] = [];
   const draw = (): void => {
     const nowMs = performance.now();
-    const after = new Map(regions.map((region) => [region, totals(mesh.of(region).map(({ node }) => node.stats()))]));
+    const after = new Map(
+      regions.map((region) => [region, totals(mesh.of(region).map(({ node }) => node.stats()))]),
+    );
     const rows = regions.map((region) => {
       const now = after.get(region)!;
       const was = before.get(region) ?? { reads: 0, l1Hits: 0, l2Hits: 0, loads: 0 };
@@ -52,7 +54,8 @@ export function showProgress(
     });
     before = after;
     beforeMs = nowMs;
-    if (live) logUpdate([...said.map((line) => pc.dim(line)), '', ...rows.map((row) => `  ${row}`), ''].join('\n'));
+    if (live)
+      logUpdate([...said.map((line) => pc.dim(line)), '', ...rows.map((row) => `  ${row}`), ''].join('\n'));
     else for (const row of rows) out.write(`${row}\n`);
   };
   const timer = setInterval(draw, live ? REDRAW_MS : LINE_MS);
@@ -69,7 +72,8 @@ export function showProgress(
 }
 
 function totals(stats: readonly NodeStats[]): Totals {
-  const sum = (pick: (each: NodeStats) => number): number => stats.reduce((total, each) => total + pick(each), 0);
+  const sum = (pick: (each: NodeStats) => number): number =>
+    stats.reduce((total, each) => total + pick(each), 0);
   return {
     reads: sum(({ reads }) => reads),
     l1Hits: sum(({ l1Hits }) => l1Hits),

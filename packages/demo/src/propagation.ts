@@ -36,7 +36,8 @@ export class Propagation {
       const decoded = decodeMessage(data);
       if (!decoded.ok || decoded.message.kind !== 'feed') return;
       const nowMs = performance.now();
-      for (const { key, version } of decoded.message.invalidations) this.#arrived(`${key} ${version.n}`, region, nowMs);
+      for (const { key, version } of decoded.message.invalidations)
+        this.#arrived(`${key} ${version.n}`, region, nowMs);
     });
   }
 
@@ -66,7 +67,13 @@ export class Propagation {
     return [...this.#pairs]
       .map(([name, pair]) => {
         const [from, to] = name.split(' ');
-        return { from: from!, to: to!, count: pair.totalCount, p50: percentile(pair, 50), p99: percentile(pair, 99) };
+        return {
+          from: from!,
+          to: to!,
+          count: pair.totalCount,
+          p50: percentile(pair, 50),
+          p99: percentile(pair, 99),
+        };
       })
       .sort((a, b) => (a.from + a.to < b.from + b.to ? -1 : 1));
   }
@@ -91,7 +98,11 @@ export class Propagation {
 }
 
 function histogram(): Histogram {
-  return build({ lowestDiscernibleValue: 1, highestTrackableValue: 600_000_000, numberOfSignificantValueDigits: 3 });
+  return build({
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: 600_000_000,
+    numberOfSignificantValueDigits: 3,
+  });
 }
 
 function percentile(pair: Histogram, percent: number): number {

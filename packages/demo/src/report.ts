@@ -20,7 +20,11 @@ export interface Report {
   readonly writes: number;
   readonly writesBehindTheLibrary: number;
   readonly loadsPerWrite: number;
-  readonly propagationMs: { readonly p50: number; readonly p99: number; readonly pairs: readonly PairFigures[] };
+  readonly propagationMs: {
+    readonly p50: number;
+    readonly p99: number;
+    readonly pairs: readonly PairFigures[];
+  };
   /** Bounded reads that returned what was superseded longer ago than promised. */
   readonly boundViolations: number;
   /** Reads and writes that failed with an error instead, while the region could not reach the source. */
@@ -75,7 +79,10 @@ export function formatReport(report: Report): string {
     '',
   ];
   const broken = brokenPromises(report);
-  lines.push(broken.length === 0 ? '  Every promise was kept.' : `  PROMISES BROKEN: ${broken.join('; ')}.`, '');
+  lines.push(
+    broken.length === 0 ? '  Every promise was kept.' : `  PROMISES BROKEN: ${broken.join('; ')}.`,
+    '',
+  );
   return lines.join('\n');
 }
 

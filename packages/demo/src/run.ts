@@ -37,7 +37,9 @@ export interface RunOptions {
 /** Sets three regions up, lets them work, cuts one off and heals it, and checks what they promised. */
 export async function run(options: RunOptions): Promise<Report> {
   const set = await loadRegions(options.regionsDir);
-  options.out.write(`starting ${options.mode === 'services' ? '3 Redis, 3 NATS and 1 Postgres' : '1 Postgres'} …\n`);
+  options.out.write(
+    `starting ${options.mode === 'services' ? '3 Redis, 3 NATS and 1 Postgres' : '1 Postgres'} …\n`,
+  );
   const infrastructure = await (options.mode === 'services' ? services(set) : embedded(set));
   let mesh: Mesh | null = null;
   const admin = new pg.Pool({ connectionString: infrastructure.adminUrl, max: 2 });
@@ -49,7 +51,14 @@ export async function run(options: RunOptions): Promise<Report> {
     options.out.write(`${rows.length.toLocaleString('en')} cities from GeoNames are in the table\n`);
     mesh = await startMesh(set, infrastructure, options);
     options.signal.throwIfAborted();
-    return await work(options, set.regions.map(({ id }) => id), infrastructure, mesh, admin, rows);
+    return await work(
+      options,
+      set.regions.map(({ id }) => id),
+      infrastructure,
+      mesh,
+      admin,
+      rows,
+    );
   } finally {
     await mesh?.close();
     await admin.end();

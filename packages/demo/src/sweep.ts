@@ -53,7 +53,9 @@ export async function sweep(mesh: Mesh, admin: pg.Pool, oracle: Oracle): Promise
 }
 
 async function changelog(admin: pg.Pool): Promise<ReadonlyMap<string, number>> {
-  const { rows } = await admin.query<{ key: string; version: string }>('select key, version from tidemark.versions');
+  const { rows } = await admin.query<{ key: string; version: string }>(
+    'select key, version from tidemark.versions',
+  );
   return new Map(rows.map(({ key, version }) => [key, Number(version)]));
 }
 

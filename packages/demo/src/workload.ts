@@ -60,9 +60,13 @@ export class Workload {
       const random = seededRandom(this.#seed * 1_000 + i);
       const pick = weightedPicker(this.#weights, random);
       for (let reader = 0; reader < READERS_PER_NODE; reader += 1) {
-        this.#running.push(this.#loop(READER_PAUSE_MS, random, () => this.#read(each, this.#ids[pick()]!, random)));
+        this.#running.push(
+          this.#loop(READER_PAUSE_MS, random, () => this.#read(each, this.#ids[pick()]!, random)),
+        );
       }
-      this.#running.push(this.#loop(WRITER_PAUSE_MS, random, () => this.#write(each, this.#ids[pick()]!, random)));
+      this.#running.push(
+        this.#loop(WRITER_PAUSE_MS, random, () => this.#write(each, this.#ids[pick()]!, random)),
+      );
     });
   }
 
@@ -93,7 +97,9 @@ export class Workload {
 
   async #write({ region, node, pool }: WorkloadNode, id: number, random: Random): Promise<void> {
     const rename = random() < 0.2;
-    const change = rename ? `name = trim(trailing '*' from name) || repeat('*', 1 + revision % 3)` : 'population = population + 1';
+    const change = rename
+      ? `name = trim(trailing '*' from name) || repeat('*', 1 + revision % 3)`
+      : 'population = population + 1';
     const update = `update cities set ${change}, revision = revision + 1 where id = $1 returning revision`;
     try {
       if (random() < 0.34) {
@@ -114,7 +120,10 @@ export class Workload {
   /** A region that is cut off can't reach the source; any other failure is a defect of the demo. */
   #refused(error: unknown): void {
     const { code } = error as { code?: unknown };
-    const expected = error instanceof TidemarkError || typeof code === 'string' || /timeout|terminated|closed/i.test(String(error));
+    const expected =
+      error instanceof TidemarkError ||
+      typeof code === 'string' ||
+      /timeout|terminated|closed/i.test(String(error));
     if (!expected) throw error;
   }
 }

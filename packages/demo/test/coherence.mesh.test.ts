@@ -59,7 +59,9 @@ describe('three regions on real servers', () => {
     await Promise.all(nodes.map((each) => warm(each, 'old')));
     await regions.admin.query('delete from items where id = 1');
     await Promise.all(
-      nodes.map(({ node }) => vi.waitFor(async () => expect(await node.get(items, { id: 1 })).toBeNull(), WAIT)),
+      nodes.map(({ node }) =>
+        vi.waitFor(async () => expect(await node.get(items, { id: 1 })).toBeNull(), WAIT),
+      ),
     );
     await regions.sql(1, 'again');
     await Promise.all(nodes.map((each) => reads(each, 'again')));
@@ -74,18 +76,21 @@ describe('three regions on real servers', () => {
     await Promise.all(nodes.map((each) => reads(each, 'by the dead')));
   });
 
-  it.each(['its data kept', 'its data gone'])('kill -9 and restart of a NATS, %s: converges by itself', async (data) => {
-    const nodes = await Promise.all(IDS.map((id) => regions.node(id)));
-    await Promise.all(nodes.map((each) => warm(each, 'old')));
-    const { nats } = regions.servers.get('us')!;
-    await nats.kill();
-    await write(nodes[0]!, 'while it was down');
-    if (data === 'its data gone') await nats.wipe();
-    await nats.start();
-    await Promise.all(nodes.map((each) => reads(each, 'while it was down')));
-    await write(nodes[0]!, 'after');
-    await Promise.all(nodes.map((each) => warm(each, 'after')));
-  });
+  it.each(['its data kept', 'its data gone'])(
+    'kill -9 and restart of a NATS, %s: converges by itself',
+    async (data) => {
+      const nodes = await Promise.all(IDS.map((id) => regions.node(id)));
+      await Promise.all(nodes.map((each) => warm(each, 'old')));
+      const { nats } = regions.servers.get('us')!;
+      await nats.kill();
+      await write(nodes[0]!, 'while it was down');
+      if (data === 'its data gone') await nats.wipe();
+      await nats.start();
+      await Promise.all(nodes.map((each) => reads(each, 'while it was down')));
+      await write(nodes[0]!, 'after');
+      await Promise.all(nodes.map((each) => warm(each, 'after')));
+    },
+  );
 
   it('kill -9 and restart of a Redis with its data gone: converges by itself', async () => {
     const nodes = await Promise.all(IDS.map((id) => regions.node(id)));

@@ -15,7 +15,15 @@ import {
 import { natsBus } from '@tidemark/nats';
 import { migrate, postgresSource, trackTable } from '@tidemark/postgres';
 import { redisStore } from '@tidemark/redis';
-import { type PostgresServer, type Proxy, type Server, startNats, startPostgres, startProxy, startRedis } from '@tidemark/testbed';
+import {
+  type PostgresServer,
+  type Proxy,
+  type Server,
+  startNats,
+  startPostgres,
+  startProxy,
+  startRedis,
+} from '@tidemark/testbed';
 import pg from 'pg';
 
 export interface Item {
@@ -50,7 +58,11 @@ export async function openNode(
   { region, redis, nats, postgres }: Addresses,
   options: Partial<NodeOptions<SqlExecutor, SqlExecutor>> = {},
 ): Promise<OpenNode> {
-  const source = postgresSource({ connectionString: postgres, connectTimeoutMs: 2_000, statementTimeoutMs: 4_000 });
+  const source = postgresSource({
+    connectionString: postgres,
+    connectTimeoutMs: 2_000,
+    statementTimeoutMs: 4_000,
+  });
   const store = await redisStore({ url: redis });
   const servers = Object.fromEntries(Object.entries(nats).map(([id, url]) => [id, { servers: url }]));
   const bus = await natsBus({ source: 'test', region, servers });
@@ -101,7 +113,9 @@ export class Regions {
   static async start(ids: readonly string[]): Promise<Regions> {
     const [postgres, ...started] = await Promise.all([
       startPostgres(),
-      ...ids.map(async (id) => [id, { redis: await startRedis(), nats: await startNats({ name: id }) }] as const),
+      ...ids.map(
+        async (id) => [id, { redis: await startRedis(), nats: await startNats({ name: id }) }] as const,
+      ),
     ]);
     const servers = new Map(started);
     const paths = new Map<string, Proxy>();
@@ -127,14 +141,20 @@ export class Regions {
     return { region, redis: this.servers.get(region)!.redis.url, nats, postgres: this.#url };
   }
 
-  async node(region: string, options: Partial<NodeOptions<SqlExecutor, SqlExecutor>> = {}): Promise<OpenNode> {
+  async node(
+    region: string,
+    options: Partial<NodeOptions<SqlExecutor, SqlExecutor>> = {},
+  ): Promise<OpenNode> {
     const node = await openNode(this.addresses(region), options);
     this.#open.push(node);
     return node;
   }
 
   /** A process of its own, which can be killed. Resolves at its first line of output, which it returns. */
-  async child(script: string, region: string): Promise<{ readonly process: ChildProcess; readonly said: string }> {
+  async child(
+    script: string,
+    region: string,
+  ): Promise<{ readonly process: ChildProcess; readonly said: string }> {
     const path = fileURLToPath(new URL(`./${script}`, import.meta.url));
     const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=@tidemark/source', path], {
       env: { ...process.env, ADDRESSES: JSON.stringify(this.addresses(region)) },

@@ -1,5 +1,9 @@
 import { context, metrics, propagation, trace } from '@opentelemetry/api';
-import { AggregationTemporality, InMemoryMetricExporter, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics';
 import { NodeSDK, tracing } from '@opentelemetry/sdk-node';
 import { otelTelemetry } from '@tidemark/otel';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -7,7 +11,10 @@ import { items, Regions } from './regions-harness.ts';
 
 const spans = new tracing.InMemorySpanExporter();
 const metricExporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
-const reader = new PeriodicExportingMetricReader({ exporter: metricExporter, exportIntervalMillis: 3_600_000 });
+const reader = new PeriodicExportingMetricReader({
+  exporter: metricExporter,
+  exportIntervalMillis: 3_600_000,
+});
 let sdk: NodeSDK;
 let regions: Regions;
 
@@ -32,9 +39,13 @@ afterAll(async () => {
 
 it('a write in one region and its apply in another are one trace, carried by NATS', async () => {
   const [us, eu] = await Promise.all(
-    ['us', 'eu'].map((region) => regions.node(region, { telemetry: otelTelemetry({ region, node: `${region}-1` }) })),
+    ['us', 'eu'].map((region) =>
+      regions.node(region, { telemetry: otelTelemetry({ region, node: `${region}-1` }) }),
+    ),
   );
-  await vi.waitFor(async () => expect((await eu!.node.read(items, { id: 1 })).tier).toBe('l1'), { timeout: 10_000 });
+  await vi.waitFor(async () => expect((await eu!.node.read(items, { id: 1 })).tier).toBe('l1'), {
+    timeout: 10_000,
+  });
   const tracer = trace.getTracer('test');
   const traceId = await tracer.startActiveSpan('request', async (request) => {
     await us!.node.write((tx) => tx.query(`update items set value = 'new' where id = 1`));
@@ -49,7 +60,13 @@ it('a write in one region and its apply in another are one trace, carried by NAT
   await vi.waitFor(
     () =>
       expect(new Set(mine())).toEqual(
-        new Set(['request', 'tidemark.write us', 'tidemark.publish us', 'tidemark.apply us', 'tidemark.apply eu']),
+        new Set([
+          'request',
+          'tidemark.write us',
+          'tidemark.publish us',
+          'tidemark.apply us',
+          'tidemark.apply eu',
+        ]),
       ),
     { timeout: 10_000 },
   );
@@ -61,7 +78,17 @@ it('a write in one region and its apply in another are one trace, carried by NAT
     .getMetrics()
     .at(-1)!
     .scopeMetrics.flatMap(({ metrics: scoped }) => scoped.map(({ descriptor }) => descriptor.name));
-  for (const name of ['reads', 'load.duration', 'fills', 'write.duration', 'published', 'applied', 'propagation', 'staleness_bound', 'role']) {
+  for (const name of [
+    'reads',
+    'load.duration',
+    'fills',
+    'write.duration',
+    'published',
+    'applied',
+    'propagation',
+    'staleness_bound',
+    'role',
+  ]) {
     expect(names).toContain(`tidemark.${name}`);
   }
 });

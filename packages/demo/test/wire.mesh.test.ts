@@ -21,7 +21,10 @@ async function commandsDuring(work: () => Promise<void>): Promise<string[]> {
   const seen: string[] = [];
   const lines = createInterface(socket);
   const marked = (mark: string): Promise<void> =>
-    vi.waitFor(() => expect(seen.some((line) => line.includes(mark))).toBe(true), { timeout: 5_000, interval: 5 });
+    vi.waitFor(() => expect(seen.some((line) => line.includes(mark))).toBe(true), {
+      timeout: 5_000,
+      interval: 5,
+    });
   lines.on('line', (line) => seen.push(line));
   await once(socket, 'connect');
   socket.write('MONITOR\r\n');

@@ -18,7 +18,10 @@ it('reports what a bounded stream dropped before it was read', async () => {
   const [a, b] = [mesh.bus('a'), mesh.bus('b')];
   const seen: string[] = [];
   const doubts: string[] = [];
-  await b.follow('a', { onMessage: ({ data }) => void seen.push(data), onDiscontinuity: (reason) => void doubts.push(reason) });
+  await b.follow('a', {
+    onMessage: ({ data }) => void seen.push(data),
+    onDiscontinuity: (reason) => void doubts.push(reason),
+  });
   mesh.cut('b');
   for (let i = 0; i < 100; i += 1) await a.append({ data: `${i}` });
   mesh.heal('b');

@@ -44,7 +44,11 @@ export class MemoryBus implements Bus {
     if (!this.#closed) this.#links.signals(this.region).send(channel, message);
   }
 
-  async listen(region: RegionId, channel: Channel, handler: (message: BusMessage) => void): Promise<Subscription> {
+  async listen(
+    region: RegionId,
+    channel: Channel,
+    handler: (message: BusMessage) => void,
+  ): Promise<Subscription> {
     let stopped = false;
     const unlisten = this.#links.signals(this.#known(region)).listen(channel, (message) => {
       const delayMs = this.#links.delayMs(region, this.region);

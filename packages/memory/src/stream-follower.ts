@@ -30,7 +30,10 @@ export class StreamFollower implements Subscription {
     this.#next = this.#stream.end;
     this.#scheduled = this.#next;
     this.#arrived = this.#next;
-    this.#stopListening = [this.#stream.onAppend(() => this.#schedule()), links.onHeal(() => this.#schedule())];
+    this.#stopListening = [
+      this.#stream.onAppend(() => this.#schedule()),
+      links.onHeal(() => this.#schedule()),
+    ];
   }
 
   async stop(): Promise<void> {

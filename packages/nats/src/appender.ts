@@ -1,6 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { type BusMessage, BusUnavailableError } from '@tidemark/core';
-import { DiscardPolicy, ErrorCode, headers, NatsError, nanos, RetentionPolicy, StorageType, StringCodec } from 'nats';
+import {
+  DiscardPolicy,
+  ErrorCode,
+  headers,
+  NatsError,
+  nanos,
+  RetentionPolicy,
+  StorageType,
+  StringCodec,
+} from 'nats';
 import type { NatsConnection } from 'nats';
 import type { Link } from './link.ts';
 import { logSubject, type NatsBusOptions, streamName } from './options.ts';
@@ -32,7 +41,8 @@ export class Appender {
   async append(message: BusMessage): Promise<void> {
     const connection = this.#link.up;
     if (!connection) throw this.#unavailable('not connected');
-    if (this.#inFlight >= IN_FLIGHT_MAX) throw this.#unavailable(`${IN_FLIGHT_MAX} messages wait for their acknowledgement`);
+    if (this.#inFlight >= IN_FLIGHT_MAX)
+      throw this.#unavailable(`${IN_FLIGHT_MAX} messages wait for their acknowledgement`);
     this.#inFlight += 1;
     try {
       await this.#publish(connection, message);
@@ -60,7 +70,11 @@ export class Appender {
     }
     await connection
       .jetstream()
-      .publish(this.#subject, codec.encode(message.data), carried ? { ...options, headers: carried } : options);
+      .publish(
+        this.#subject,
+        codec.encode(message.data),
+        carried ? { ...options, headers: carried } : options,
+      );
   }
 
   /** Creates the stream if it is missing; its description tells one life from the next. */
@@ -70,7 +84,14 @@ export class Appender {
   }
 
   async #create(connection: NatsConnection): Promise<void> {
-    const { source, region, maxAgeMs = DAY_MS, maxBytes = GIB, maxMessages = -1, ackTimeoutMs = 1_000 } = this.#options;
+    const {
+      source,
+      region,
+      maxAgeMs = DAY_MS,
+      maxBytes = GIB,
+      maxMessages = -1,
+      ackTimeoutMs = 1_000,
+    } = this.#options;
     const manager = await connection.jetstreamManager({ timeout: ackTimeoutMs, checkAPI: false });
     const name = streamName(source, region);
     try {
@@ -107,5 +128,8 @@ export function isNotFound(error: unknown): boolean {
 }
 
 function isNoStream(error: unknown): boolean {
-  return error instanceof NatsError && (error.code === ErrorCode.NoResponders || error.code === '503' || isNotFound(error));
+  return (
+    error instanceof NatsError &&
+    (error.code === ErrorCode.NoResponders || error.code === '503' || isNotFound(error))
+  );
 }

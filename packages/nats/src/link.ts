@@ -93,7 +93,8 @@ export class Link {
 
   async #watch(connection: NatsConnection): Promise<void> {
     for await (const status of connection.status()) {
-      if (status.type === Events.Disconnect || status.type === DebugEvents.StaleConnection) this.#isUp = false;
+      if (status.type === Events.Disconnect || status.type === DebugEvents.StaleConnection)
+        this.#isUp = false;
       if (status.type === Events.Reconnect) {
         this.#isUp = true;
         this.#announce(connection);

@@ -51,7 +51,11 @@ export class NatsBus implements Bus {
   }
 
   async follow(region: RegionId, handler: StreamHandler): Promise<Subscription> {
-    const follower = new StreamFollower(this.#link(region), streamName(this.#options.source, region), handler);
+    const follower = new StreamFollower(
+      this.#link(region),
+      streamName(this.#options.source, region),
+      handler,
+    );
     await follower.settled(SETTLE_MS);
     return this.#keep(follower);
   }
@@ -63,7 +67,11 @@ export class NatsBus implements Bus {
     connection.publish(this.#subject(this.region, channel), codec.encode(message.data));
   }
 
-  async listen(region: RegionId, channel: Channel, handler: (message: BusMessage) => void): Promise<Subscription> {
+  async listen(
+    region: RegionId,
+    channel: Channel,
+    handler: (message: BusMessage) => void,
+  ): Promise<Subscription> {
     let stop = (): void => {};
     let stopped = false;
     const link = this.#link(region);
@@ -80,7 +88,12 @@ export class NatsBus implements Bus {
     const connection = link.up;
     if (connection) {
       const limit = delay(SETTLE_MS);
-      await Promise.race([Promise.resolve().then(() => connection.flush()).catch(() => {}), limit.promise]);
+      await Promise.race([
+        Promise.resolve()
+          .then(() => connection.flush())
+          .catch(() => {}),
+        limit.promise,
+      ]);
       limit.cancel();
     }
     return this.#keep({
@@ -111,7 +124,8 @@ export class NatsBus implements Bus {
 
   #link(region: RegionId): Link {
     const link = this.#links.get(region);
-    if (!link) throw new ConfigurationError(`region ${region} has no entry in servers: ${this.regions.join(', ')}`);
+    if (!link)
+      throw new ConfigurationError(`region ${region} has no entry in servers: ${this.regions.join(', ')}`);
     return link;
   }
 

@@ -101,7 +101,9 @@ export class StreamFollower implements Subscription {
     const info = await manager.streams.info(this.#stream);
     this.#settleCursor(info);
     const name = await this.#addConsumer(manager);
-    const consumer = await connection.jetstream({ timeout: REQUEST_TIMEOUT_MS }).consumers.get(this.#stream, name);
+    const consumer = await connection
+      .jetstream({ timeout: REQUEST_TIMEOUT_MS })
+      .consumers.get(this.#stream, name);
     const messages = await consumer.consume({
       bind: true,
       max_messages: PULL_MAX,
@@ -192,5 +194,8 @@ async function watchHealth(messages: ConsumerMessages): Promise<void> {
 function toBusMessage(message: JsMsg): BusMessage {
   const data = codec.decode(message.data);
   if (!message.headers) return { data };
-  return { data, headers: Object.fromEntries([...message.headers].map(([name, values]) => [name, values[0] ?? ''])) };
+  return {
+    data,
+    headers: Object.fromEntries([...message.headers].map(([name, values]) => [name, values[0] ?? ''])),
+  };
 }

@@ -120,7 +120,9 @@ describe('servers that misbehave', () => {
 
   it('bytes that are not text arrive as they can be read, and stop nothing', async () => {
     const connection = await connect({ servers: a.url });
-    await connection.jetstream().publish(`tidemark.${links.source}.a.log`, new Uint8Array([0xff, 0xfe, 0x00]));
+    await connection
+      .jetstream()
+      .publish(`tidemark.${links.source}.a.log`, new Uint8Array([0xff, 0xfe, 0x00]));
     await appended('after');
     await vi.waitFor(() => expect(seen).toEqual([expect.any(String), 'after']), WAIT);
     await connection.close();

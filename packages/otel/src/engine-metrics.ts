@@ -5,7 +5,8 @@ type Attributes = Readonly<Record<string, string>>;
 
 /** Makes the instruments, and the function that feeds them. */
 export function engineMetrics(meter: Meter, identity: Attributes): (event: EngineEvent) => void {
-  const counter = (name: string, description: string) => meter.createCounter(`tidemark.${name}`, { description });
+  const counter = (name: string, description: string) =>
+    meter.createCounter(`tidemark.${name}`, { description });
   const duration = (name: string, description: string) =>
     meter.createHistogram(`tidemark.${name}`, { description, unit: 'ms' });
 

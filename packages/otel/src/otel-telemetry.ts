@@ -42,7 +42,11 @@ export function otelTelemetry(options: OtelOptions): Telemetry {
   return {
     async trace(name, attributes, carrier, work) {
       const parent = carrier ? propagation.extract(context.active(), carrier) : context.active();
-      const span = tracer.startSpan(name, { kind: KINDS[name], attributes: { ...identity, ...attributes } }, parent);
+      const span = tracer.startSpan(
+        name,
+        { kind: KINDS[name], attributes: { ...identity, ...attributes } },
+        parent,
+      );
       let failure: { readonly error: unknown } | null = null;
       try {
         return await context.with(trace.setSpan(parent, span), () =>

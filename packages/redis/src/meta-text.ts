@@ -1,37 +1,75 @@
-import type { StoreMeta } from '@tidemark/core';
+import { createHash } from 'node:crypto';
+import { isOrdinal, type StoreMeta } from '@tidemark/core';
 
-const PATTERN = /^1 (\S+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)((?: [^= ]+=\d+)*)$/;
+/*
+ * The meta as text, so that a person can read it with `redis-cli get`:
+ *
+ *   1 <incarnation> <epoch> <revision> <horizon era> <xid> <base era> <xid> [<keyspace>=<scope>]...
+ *
+ * The leading 1 is the format. Only the canonical form counts; anything else is as good as no meta,
+ * for the scripts as well.
+ */
+const PATTERN = /^1 ([!-~]+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)((?: [^= ]+=\d+)*)$/;
 
-/** Reads a meta; null for text that is not one, or of another format. */
+/** Reads a meta; null for text that is not one, or of another format. Never throws. */
 export function readMeta(text: string): StoreMeta | null {
   const match = PATTERN.exec(text);
   if (!match) return null;
-  const [, incarnation, epoch, revision, horizonEra, horizonXid, baseEra, baseXid, rest] = match;
+  const [, incarnation, ...rest] = match;
+  const numbers = rest.slice(0, 6).map(Number);
   const scopes = new Map<string, number>();
-  for (const part of rest!.split(' ')) {
-    const [name, n] = part.split('=');
-    if (name && n) scopes.set(name, Number(n));
+  for (const part of rest[6]!.split(' ').slice(1)) {
+    const at = part.indexOf('=');
+    scopes.set(part.slice(0, at), Number(part.slice(at + 1)));
   }
-  return {
+  const [epoch, revision, horizonEra, horizonXid, baseEra, baseXid] = numbers as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
+  if (![...numbers, ...scopes.values()].every(isOrdinal)) return null;
+  const meta: StoreMeta = {
     incarnation: incarnation!,
-    epoch: Number(epoch),
-    revision: Number(revision),
-    horizon: { era: Number(horizonEra), xid: Number(horizonXid) },
-    base: { era: Number(baseEra), xid: Number(baseXid) },
+    epoch,
+    revision,
+    horizon: { era: horizonEra, xid: horizonXid },
+    base: { era: baseEra, xid: baseXid },
     scopes,
   };
+  return metaText(meta) === text ? meta : null;
+}
+
+/** The canonical text of a meta, as the scripts write it. */
+export function metaText({ incarnation, epoch, revision, horizon, base, scopes }: StoreMeta): string {
+  const fixed = [1, incarnation, epoch, revision, horizon.era, horizon.xid, base.era, base.xid];
+  return [...fixed, ...[...scopes].map(([name, n]) => `${name}=${n}`)].join(' ');
+}
+
+/** The mark that records carry of the store's life that admitted them. */
+export function lifeOf(incarnation: string): number {
+  return createHash('sha1').update(incarnation).digest().readUInt32BE(0);
+}
+
+/** A store's meta and the mark of its life. */
+export interface KnownMeta {
+  readonly meta: StoreMeta;
+  readonly life: number;
 }
 
 /** Parses a meta again only when its text changed: it comes with every read. */
 export class MetaReader {
-  #text: Buffer | null = null;
-  #meta: StoreMeta | null = null;
+  #bytes: Buffer | null = null;
+  #known: KnownMeta | null = null;
 
-  read(bytes: Buffer): StoreMeta | null {
-    if (!this.#text?.equals(bytes)) {
-      this.#meta = readMeta(bytes.toString('latin1'));
-      this.#text = bytes;
+  read(bytes: Buffer): KnownMeta | null {
+    if (!this.#bytes?.equals(bytes)) {
+      const meta = readMeta(bytes.toString('latin1'));
+      this.#known = meta && { meta, life: lifeOf(meta.incarnation) };
+      this.#bytes = Buffer.from(bytes); // A copy: the original shares its memory with a whole reply.
     }
-    return this.#meta;
+    return this.#known;
   }
 }

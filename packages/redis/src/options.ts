@@ -26,12 +26,15 @@ export interface ResolvedRedisOptions {
 export function resolveRedisOptions(options: RedisStoreOptions): ResolvedRedisOptions {
   const namespace = options.namespace ?? 'tidemark';
   if (!/^[\w.:-]{1,64}$/.test(namespace)) {
-    throw new ConfigurationError(`redis namespace ${JSON.stringify(namespace)}: use letters, digits and _ . : -`);
+    throw new ConfigurationError(
+      `redis namespace ${JSON.stringify(namespace)}: use letters, digits and _ . : -`,
+    );
   }
   const commandTimeoutMs = options.commandTimeoutMs ?? 250;
   const tombstoneTtlMs = options.tombstoneTtlMs ?? 600_000;
   for (const [name, value] of Object.entries({ commandTimeoutMs, tombstoneTtlMs })) {
-    if (!Number.isInteger(value) || value < 1) throw new ConfigurationError(`redis ${name}: ${value} is not a positive integer`);
+    if (!Number.isInteger(value) || value < 1)
+      throw new ConfigurationError(`redis ${name}: ${value} is not a positive integer`);
   }
   return {
     url: options.url,
@@ -46,7 +49,8 @@ export function resolveRedisOptions(options: RedisStoreOptions): ResolvedRedisOp
       commandTimeout: commandTimeoutMs,
       connectTimeout: Math.max(1_000, commandTimeoutMs),
       socketTimeout: Math.max(2_000, commandTimeoutMs * 4),
-      retryStrategy: (attempt) => Math.min(1_000, 25 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2),
+      retryStrategy: (attempt) =>
+        Math.min(1_000, 25 * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2),
       ...options.redis,
     },
   };

@@ -1,29 +1,76 @@
-import type { StoredRecord } from '@tidemark/core';
+import { compareVersions, isOrdinal, type StoredRecord, type StoredValue } from '@tidemark/core';
 
-/** Bytes before the value: see `scripts/prelude.ts` for the same layout in Lua. */
-const HEADER_LENGTH = 60;
-const MAGIC = 0x54;
+/*
+ * A record is one string. Integers are big-endian doubles, exact up to 2^53, which Lua can read too.
+ *
+ * | byte | what |
+ * |---|---|
+ * | 0 | magic 0xd4: with a format below 0x80 after it never the start of UTF-8 text |
+ * | 1 | format, now 1 |
+ * | 2 | flags: 1 has a value, 2 the value is absence (negative entry) |
+ * | 3 | 0 |
+ * | 4, 12 | tidemark: era, n; a tombstone ends here |
+ * | 20, 28 | version of the value: era, n |
+ * | 36, 44 | scope, epoch |
+ * | 52, 60, 68 | filled at (Redis' clock), fresh, stale, in ms |
+ * | 76 | schema |
+ * | 84 | life of the store that admitted the value: first 4 bytes of the SHA-1 of its incarnation |
+ * | 88 | the value |
+ *
+ * Bytes 0 and 4..19 stay the same in every later format, so that releases that run side by side
+ * never lose each other's tidemarks. The scripts read and write the same layout.
+ */
+const MAGIC = 0xd4;
 const FORMAT = 1;
 const HAS_VALUE = 1;
 const NEGATIVE = 2;
+const TOMBSTONE_LENGTH = 20;
+const HEADER_LENGTH = 88;
 
-/** Reads a record; null for bytes that are not one, or of another format. */
-export function readRecord(bytes: Buffer): StoredRecord | null {
-  if (bytes.length < HEADER_LENGTH || bytes[0] !== MAGIC || bytes[1] !== FORMAT) return null;
+/** What bytes turned out to be: `record` is null when nothing in them can be trusted. */
+export interface ReadRecord {
+  readonly record: StoredRecord | null;
+  /** True for bytes of another program or format, and for broken ones. */
+  readonly unreadable: boolean;
+}
+
+/**
+ * Reads a record as it counts in the store's present `life`: a value that an earlier life admitted
+ * is left out. Its tidemark stays true. Never throws.
+ */
+export function readRecord(bytes: Buffer, life: number): ReadRecord {
+  if (bytes.length < TOMBSTONE_LENGTH || bytes[0] !== MAGIC) return { record: null, unreadable: true };
+  const tidemark = { era: bytes.readDoubleBE(4), n: bytes.readDoubleBE(12) };
+  if (!isOrdinal(tidemark.era) || !isOrdinal(tidemark.n)) return { record: null, unreadable: true };
   const flags = bytes[2]!;
-  const tidemark = { era: bytes.readUInt32BE(4), n: bytes.readDoubleBE(8) };
-  if ((flags & HAS_VALUE) === 0) return { tidemark, value: null };
-  return {
-    tidemark,
-    value: {
-      version: { era: bytes.readUInt32BE(16), n: bytes.readDoubleBE(20) },
-      scope: bytes.readDoubleBE(28),
-      epoch: bytes.readUInt32BE(36),
-      filledAtMs: bytes.readDoubleBE(40),
-      freshMs: bytes.readUInt32BE(48),
-      staleMs: bytes.readUInt32BE(52),
-      schema: bytes.readUInt32BE(56),
-      data: (flags & NEGATIVE) === 0 ? bytes.subarray(HEADER_LENGTH) : null,
-    },
+  if (bytes[1] !== FORMAT) return { record: { tidemark, value: null }, unreadable: true };
+  if ((flags & HAS_VALUE) === 0) return { record: { tidemark, value: null }, unreadable: false };
+  if (bytes.length < HEADER_LENGTH) return { record: { tidemark, value: null }, unreadable: true };
+  if (bytes.readUInt32BE(84) !== life) return { record: { tidemark, value: null }, unreadable: false };
+  const value: StoredValue = {
+    version: { era: bytes.readDoubleBE(20), n: bytes.readDoubleBE(28) },
+    scope: bytes.readDoubleBE(36),
+    epoch: bytes.readDoubleBE(44),
+    filledAtMs: bytes.readDoubleBE(52),
+    freshMs: bytes.readDoubleBE(60),
+    staleMs: bytes.readDoubleBE(68),
+    schema: bytes.readDoubleBE(76),
+    data: (flags & NEGATIVE) === 0 ? bytes.subarray(HEADER_LENGTH) : null,
   };
+  const unreadable = !isSound(value) || compareVersions(value.version, tidemark) > 0;
+  return { record: { tidemark, value: unreadable ? null : value }, unreadable };
+}
+
+/** No script writes other numbers; bytes that hold some were changed by something else. */
+function isSound({ version, scope, epoch, schema, filledAtMs, freshMs, staleMs }: StoredValue): boolean {
+  return (
+    isOrdinal(version.era) &&
+    isOrdinal(version.n) &&
+    isOrdinal(scope) &&
+    isOrdinal(epoch) &&
+    isOrdinal(schema) &&
+    filledAtMs >= 0 &&
+    freshMs >= 0 &&
+    staleMs >= 0
+  );
 }

@@ -157,7 +157,9 @@ export class RedisStore implements Store {
   }
 
   async claim(role: string, holder: string, ttlMs: number): Promise<boolean> {
-    return (await this.#run(this.#scripts.tidemarkHold(1, this.#roleKey(role), holder, Math.ceil(ttlMs)))) === 1;
+    return (
+      (await this.#run(this.#scripts.tidemarkHold(1, this.#roleKey(role), holder, Math.ceil(ttlMs)))) === 1
+    );
   }
 
   async resign(role: string, holder: string): Promise<void> {
@@ -184,7 +186,10 @@ export class RedisStore implements Store {
   async #raise({ invalidations, expect, mark, advance }: StoreBatch): Promise<StoreBatchResult> {
     const scopes = invalidations.filter(({ key }) => isScopeKey(key));
     const records = invalidations.filter(({ key }) => !isScopeKey(key));
-    const keys = [...this.#stateKeys, ...records.flatMap(({ key }) => [this.#recordKey(key), this.#leaseKey(key)])];
+    const keys = [
+      ...this.#stateKeys,
+      ...records.flatMap(({ key }) => [this.#recordKey(key), this.#leaseKey(key)]),
+    ];
     const answer = await this.#run(
       this.#scripts.tidemarkRaise(
         keys.length,

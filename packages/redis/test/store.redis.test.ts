@@ -61,7 +61,9 @@ describe('a Redis that misbehaves', () => {
     await expect(store.raise(raise)).rejects.toBeInstanceOf(StoreUnavailableError);
     await expect(store.read(['city:1'])).rejects.toMatchObject({ code: 'E_STORE_UNAVAILABLE' });
     await server.start();
-    await vi.waitFor(async () => expect(await store.read(['city:1'])).toMatchObject({ meta: null }), { timeout: 10_000 });
+    await vi.waitFor(async () => expect(await store.read(['city:1'])).toMatchObject({ meta: null }), {
+      timeout: 10_000,
+    });
     await store.close();
   });
 
@@ -109,7 +111,9 @@ describe('a Redis that misbehaves', () => {
     expect((await store.read(['city:1'])).records[0]).toEqual({ tidemark: { era: 1, n: 1 }, value: null });
     await client.set('junk:meta', 'not a meta');
     expect(await store.read(['city:1'])).toMatchObject({ meta: null, records: [null] });
-    expect((await store.apply({ invalidations: raise, expect: null, mark: 'm' })).outcome).toBe('uninitialised');
+    expect((await store.apply({ invalidations: raise, expect: null, mark: 'm' })).outcome).toBe(
+      'uninitialised',
+    );
     expect((await store.initialise('again', START)).incarnation).toBe('again');
     expect(meta.incarnation).toBe('life');
     await client.del('junk:meta', 'junk:{city:1}');

@@ -25,14 +25,19 @@ export const jsonCodec: Codec = {
 
 /** Freezes plain data all the way down, so that no caller can change what others will read. */
 export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value)) return value;
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value))
+    return value;
   Object.freeze(value);
   for (const child of Object.values(value)) deepFreeze(child);
   return value;
 }
 
 /** @throws SchemaError when the value does not match, or when the schema is asynchronous */
-export function validate<V>(key: string, schema: StandardSchemaV1<unknown, V> | undefined, value: unknown): V {
+export function validate<V>(
+  key: string,
+  schema: StandardSchemaV1<unknown, V> | undefined,
+  value: unknown,
+): V {
   if (!schema) return value as V;
   const result = schema['~standard'].validate(value);
   if (result instanceof Promise) throw new SchemaError(key, 'asynchronous schemas are not supported');

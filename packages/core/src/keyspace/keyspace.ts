@@ -81,7 +81,10 @@ export function keyspace<const P extends ParamTypes, V, Db = SqlExecutor>(
     schemaVersion,
     ttlMs,
     staleMs: durationMs(options.staleWhileRevalidate ?? 0, `keyspace ${name}, staleWhileRevalidate`),
-    negativeTtlMs: durationMs(options.negativeTtl ?? Math.min(ttlMs, DEFAULT_NEGATIVE_TTL_MS), `keyspace ${name}, negativeTtl`),
+    negativeTtlMs: durationMs(
+      options.negativeTtl ?? Math.min(ttlMs, DEFAULT_NEGATIVE_TTL_MS),
+      `keyspace ${name}, negativeTtl`,
+    ),
     schema: options.schema,
     load: options.load,
     loadMany: options.loadMany,

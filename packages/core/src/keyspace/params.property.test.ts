@@ -14,7 +14,14 @@ describe('keys', () => {
         const same = a.site === b.site && Object.is(a.number + 0, b.number + 0) && a.draft === b.draft;
         expect(encode(a) === encode(b)).toBe(same);
       }),
-      { examples: [[{ site: 'a:1', number: 2, draft: true }, { site: 'a', number: 12, draft: true }]] },
+      {
+        examples: [
+          [
+            { site: 'a:1', number: 2, draft: true },
+            { site: 'a', number: 12, draft: true },
+          ],
+        ],
+      },
     );
   });
 
@@ -39,7 +46,9 @@ describe('keys', () => {
     ['NUL', { site: 'a\0b', number: 1, draft: true }],
     ['too much text', { site: 'x'.repeat(2_000), number: 1, draft: true }],
   ])('refuse %s with a coded error', (_, wrong) => {
-    expect(() => encode(wrong as never)).toThrow(expect.objectContaining({ code: 'E_KEY', keyspace: 'page' }));
+    expect(() => encode(wrong as never)).toThrow(
+      expect.objectContaining({ code: 'E_KEY', keyspace: 'page' }),
+    );
   });
 
   it('with one integer have a short form', () => {

@@ -36,7 +36,10 @@ export function keyEncoder<P extends ParamTypes>(keyspace: string, types: P): (p
     );
     const key = joinKey(keyspace, parts);
     if (key.length > KEY_LENGTH_MAX) {
-      throw new KeyError(keyspace, `a key of ${keyspace} is ${key.length} characters long, at most ${KEY_LENGTH_MAX} are allowed`);
+      throw new KeyError(
+        keyspace,
+        `a key of ${keyspace} is ${key.length} characters long, at most ${KEY_LENGTH_MAX} are allowed`,
+      );
     }
     return key;
   };
@@ -47,9 +50,15 @@ function encodeParam(keyspace: string, name: string, type: ParamType, value: unk
   if (type === 'boolean' && typeof value === 'boolean') return String(value);
   if (type === 'string' && typeof value === 'string') {
     if (UNENCODABLE.test(value)) {
-      throw new KeyError(keyspace, `parameter ${name} of ${keyspace} is not well-formed text (lone surrogate or NUL)`);
+      throw new KeyError(
+        keyspace,
+        `parameter ${name} of ${keyspace} is not well-formed text (lone surrogate or NUL)`,
+      );
     }
     return encodeKeyPart(value);
   }
-  throw new KeyError(keyspace, `parameter ${name} of ${keyspace} must be ${type}, got ${typeof value} ${String(value)}`);
+  throw new KeyError(
+    keyspace,
+    `parameter ${name} of ${keyspace} must be ${type}, got ${typeof value} ${String(value)}`,
+  );
 }

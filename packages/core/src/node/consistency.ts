@@ -13,7 +13,10 @@ export interface Bounded {
 }
 
 /** A read that never returns a value superseded by a write acknowledged more than `bound` ago. */
-export function bounded(bound: Duration, options: { readonly whenUnproven?: 'bypass' | 'fail' } = {}): Bounded {
+export function bounded(
+  bound: Duration,
+  options: { readonly whenUnproven?: 'bypass' | 'fail' } = {},
+): Bounded {
   const ms = durationMs(bound, 'bounded');
   if (ms === 0) throw new ConfigurationError('bounded: the bound must be above 0');
   return Object.freeze({ level: 'bounded', ms, whenUnproven: options.whenUnproven ?? 'bypass' });

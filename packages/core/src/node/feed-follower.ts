@@ -76,7 +76,11 @@ export class FeedFollower {
     const decoded = decodeMessage(data);
     if (!decoded.ok || decoded.message.kind !== 'feed') {
       // Nobody else may speak here; the hole in the numbers will show what was lost.
-      this.#telemetry.record({ type: 'bad-message', from: 'feed', reason: decoded.ok ? 'kind' : decoded.why });
+      this.#telemetry.record({
+        type: 'bad-message',
+        from: 'feed',
+        reason: decoded.ok ? 'kind' : decoded.why,
+      });
       return;
     }
     const { message } = decoded;

@@ -41,7 +41,9 @@ export class Loader {
 
   /** @throws OverloadedError, LoadTimeoutError, SchemaError, and whatever the loader throws */
   async load(keyspace: AnyKeyspace, key: string, params: LoadParams): Promise<Loaded> {
-    const [loaded] = await this.#run(keyspace, [key], async (context) => [await keyspace.load(params, context)]);
+    const [loaded] = await this.#run(keyspace, [key], async (context) => [
+      await keyspace.load(params, context),
+    ]);
     return loaded!;
   }
 
@@ -55,20 +57,31 @@ export class Loader {
     keys: readonly string[],
     read: (context: LoadContext<unknown>) => Promise<readonly unknown[]>,
   ): Promise<Loaded[]> {
-    const { telemetry, runtime, loadQueueMax } = this.#options;
-    if (this.#limit.pendingCount >= loadQueueMax) throw new OverloadedError(this.#limit.pendingCount);
+    const { telemetry, runtime, loadConcurrencyMax, loadQueueMax } = this.#options;
+    const waiting = this.#limit.activeCount + this.#limit.pendingCount - loadConcurrencyMax;
+    if (waiting >= loadQueueMax) throw new OverloadedError(waiting);
     return this.#limit(() =>
-      telemetry.trace('tidemark.load', { 'tidemark.keyspace': keyspace.name, 'tidemark.keys': keys.length }, undefined, async () => {
-        const startedAtMs = runtime.monoMs();
-        let ok = false;
-        try {
-          const loaded = await this.#read(keyspace, keys, read, startedAtMs);
-          ok = true;
-          return loaded;
-        } finally {
-          telemetry.record({ type: 'load', keyspace: keyspace.name, ms: runtime.monoMs() - startedAtMs, ok });
-        }
-      }),
+      telemetry.trace(
+        'tidemark.load',
+        { 'tidemark.keyspace': keyspace.name, 'tidemark.keys': keys.length },
+        undefined,
+        async () => {
+          const startedAtMs = runtime.monoMs();
+          let ok = false;
+          try {
+            const loaded = await this.#read(keyspace, keys, read, startedAtMs);
+            ok = true;
+            return loaded;
+          } finally {
+            telemetry.record({
+              type: 'load',
+              keyspace: keyspace.name,
+              ms: runtime.monoMs() - startedAtMs,
+              ok,
+            });
+          }
+        },
+      ),
     );
   }
 

@@ -71,7 +71,9 @@ export class TidemarkNode<Tx = unknown> {
     const key = this.#key(keyspace, params);
     const consistency = options?.consistency ?? this.#options.consistency;
     const hit = this.#reads.hit(keyspace, params, key, consistency);
-    const result = hit ? this.#reads.describe(hit) : await this.#reads.miss(keyspace, params, key, consistency);
+    const result = hit
+      ? this.#reads.describe(hit)
+      : await this.#reads.miss(keyspace, params, key, consistency);
     return result as ReadResult<V>;
   }
 
@@ -94,7 +96,9 @@ export class TidemarkNode<Tx = unknown> {
   ): Promise<(V | null)[]> {
     const consistency = options?.consistency ?? this.#options.consistency;
     const keys = params.map((each) => this.#key(keyspace, each));
-    const values = keys.map((key, i): unknown => this.#reads.hit(keyspace, params[i]!, key, consistency)?.value);
+    const values = keys.map(
+      (key, i): unknown => this.#reads.hit(keyspace, params[i]!, key, consistency)?.value,
+    );
     const absent = keys.map((_, i) => i).filter((i) => values[i] === undefined);
     const results = await this.#reads.missMany(
       keyspace,
@@ -146,12 +150,19 @@ export class TidemarkNode<Tx = unknown> {
   #key(keyspace: AnyKeyspace, params: Params<ParamTypes>): string {
     if (this.#closed) throw new ClosedError();
     if (!this.#keyspaces.has(keyspace)) {
-      throw new ConfigurationError(`keyspace ${keyspace.name} is not one of this node's; add it to startNode's keyspaces`);
+      throw new ConfigurationError(
+        `keyspace ${keyspace.name} is not one of this node's; add it to startNode's keyspaces`,
+      );
     }
     return keyspace.key(params);
   }
 
-  async #miss<V>(keyspace: AnyKeyspace, params: Params<ParamTypes>, key: string, consistency: Consistency): Promise<V | null> {
+  async #miss<V>(
+    keyspace: AnyKeyspace,
+    params: Params<ParamTypes>,
+    key: string,
+    consistency: Consistency,
+  ): Promise<V | null> {
     const { value } = await this.#reads.miss(keyspace, params, key, consistency);
     return value as V | null;
   }
@@ -184,8 +195,13 @@ export class TidemarkNode<Tx = unknown> {
  *
  * @throws ConfigurationError for options that can't work
  */
-export async function startNode<Db = unknown, Tx = unknown>(options: NodeOptions<Db, Tx>): Promise<TidemarkNode<Tx>> {
-  const node = new TidemarkNode<Tx>(resolveOptions(options) as ResolvedOptions<unknown, unknown>, options.keyspaces);
+export async function startNode<Db = unknown, Tx = unknown>(
+  options: NodeOptions<Db, Tx>,
+): Promise<TidemarkNode<Tx>> {
+  const node = new TidemarkNode<Tx>(
+    resolveOptions(options) as ResolvedOptions<unknown, unknown>,
+    options.keyspaces,
+  );
   await node.start();
   return node;
 }

@@ -73,12 +73,14 @@ export interface ResolvedOptions<Db, Tx> {
 export function resolveOptions<Db, Tx>(options: NodeOptions<Db, Tx>): ResolvedOptions<Db, Tx> {
   const names = new Set<string>();
   for (const { name } of options.keyspaces) {
-    if (names.has(name)) throw new ConfigurationError(`keyspaces: ${name} is there twice; names must be unique`);
+    if (names.has(name))
+      throw new ConfigurationError(`keyspaces: ${name} is there twice; names must be unique`);
     names.add(name);
   }
   const rolesPossible = options.source !== undefined && options.bus !== undefined;
   const applierPossible = rolesPossible && options.store !== undefined;
-  if (options.roles?.relay && !rolesPossible) throw new ConfigurationError('roles.relay needs a source and a bus');
+  if (options.roles?.relay && !rolesPossible)
+    throw new ConfigurationError('roles.relay needs a source and a bus');
   if (options.roles?.applier && !applierPossible) {
     throw new ConfigurationError('roles.applier needs a source, a bus and a store');
   }

@@ -32,7 +32,8 @@ export class Publisher {
 
   publish(invalidations: readonly Invalidation[]): void {
     const room = QUEUE_MAX - this.#queue.length;
-    if (invalidations.length > room) this.#telemetry.record({ type: 'publish', events: invalidations.length - room, ok: false });
+    if (invalidations.length > room)
+      this.#telemetry.record({ type: 'publish', events: invalidations.length - room, ok: false });
     this.#carrier ??= this.#telemetry.inject();
     this.#queue.push(...invalidations.slice(0, room));
     if (this.#queue.length >= BATCH_MAX) this.#flush();
@@ -59,13 +60,20 @@ export class Publisher {
     }
   }
 
-  async #send(invalidations: readonly Invalidation[], carrier: Record<string, string> | undefined): Promise<void> {
+  async #send(
+    invalidations: readonly Invalidation[],
+    carrier: Record<string, string> | undefined,
+  ): Promise<void> {
     try {
-      await this.#telemetry.trace('tidemark.publish', { 'tidemark.events': invalidations.length }, carrier, () =>
-        this.#bus.append({
-          data: encodeMessage({ kind: 'bump', invalidations }),
-          headers: { ...this.#telemetry.inject(), [SENT_AT_HEADER]: String(this.#runtime.wallMs()) },
-        }),
+      await this.#telemetry.trace(
+        'tidemark.publish',
+        { 'tidemark.events': invalidations.length },
+        carrier,
+        () =>
+          this.#bus.append({
+            data: encodeMessage({ kind: 'bump', invalidations }),
+            headers: { ...this.#telemetry.inject(), [SENT_AT_HEADER]: String(this.#runtime.wallMs()) },
+          }),
       );
       this.#telemetry.record({ type: 'publish', events: invalidations.length, ok: true });
     } catch {

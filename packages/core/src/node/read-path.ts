@@ -58,7 +58,12 @@ export class ReadPath {
   }
 
   /** The entry that L1 may serve for this read, or undefined. Synchronous, no I/O. */
-  hit(keyspace: AnyKeyspace, params: Params<ParamTypes>, key: string, consistency: Consistency): L1Entry | undefined {
+  hit(
+    keyspace: AnyKeyspace,
+    params: Params<ParamTypes>,
+    key: string,
+    consistency: Consistency,
+  ): L1Entry | undefined {
     const entry = this.l1.get(key);
     if (entry === undefined) return undefined;
     const nowMs = this.#options.runtime.monoMs();
@@ -84,7 +89,12 @@ export class ReadPath {
   }
 
   /** A read that L1 could not answer. */
-  async miss(keyspace: AnyKeyspace, params: Params<ParamTypes>, key: string, consistency: Consistency): Promise<Result> {
+  async miss(
+    keyspace: AnyKeyspace,
+    params: Params<ParamTypes>,
+    key: string,
+    consistency: Consistency,
+  ): Promise<Result> {
     const miss: Miss = { keyspace, params, key, ticket: this.l1.ticket() };
     this.#counters.reads += 1;
     const answer = await this.#ask(key);
@@ -109,7 +119,12 @@ export class ReadPath {
     if (!keyspace.loadMany) {
       return Promise.all(keys.map((key, i) => this.miss(keyspace, params[i]!, key, consistency)));
     }
-    const misses = keys.map((key, i): Miss => ({ keyspace, params: params[i]!, key, ticket: this.l1.ticket() }));
+    const misses = keys.map((key, i): Miss => ({
+      keyspace,
+      params: params[i]!,
+      key,
+      ticket: this.l1.ticket(),
+    }));
     this.#counters.reads += keys.length;
     const answers = await Promise.all(keys.map((key) => this.#ask(key)));
     const results = answers.map((answer, i): Result | null => {
@@ -178,7 +193,11 @@ export class ReadPath {
   }
 
   /** The result when the store's answer may be served, else why not. */
-  #judge(miss: Miss, answer: RecordAnswer, consistency: Consistency): Result | Exclude<Result['why'], 'fresh' | 'stale'> {
+  #judge(
+    miss: Miss,
+    answer: RecordAnswer,
+    consistency: Consistency,
+  ): Result | Exclude<Result['why'], 'fresh' | 'stale'> {
     const { keyspace, key } = miss;
     const { meta, record, nowMs: storeNowMs } = answer;
     const value = record?.value;
@@ -205,7 +224,13 @@ export class ReadPath {
         miss.ticket,
       );
     }
-    return { value: decoded.value, tier: 'l2', version: value.version, stalenessBoundMs: boundMs, why: freshness };
+    return {
+      value: decoded.value,
+      tier: 'l2',
+      version: value.version,
+      stalenessBoundMs: boundMs,
+      why: freshness,
+    };
   }
 
   #decode(keyspace: AnyKeyspace, key: string, { data }: StoredValue): { readonly value: unknown } | null {
@@ -217,7 +242,12 @@ export class ReadPath {
     }
   }
 
-  async #loadOnce(miss: Miss, meta: StoreMeta | null, why: Result['why'], consistency: Consistency): Promise<Result> {
+  async #loadOnce(
+    miss: Miss,
+    meta: StoreMeta | null,
+    why: Result['why'],
+    consistency: Consistency,
+  ): Promise<Result> {
     const { runtime } = this.#options;
     const nowMs = runtime.monoMs();
     if (consistency === 'eventual') {
@@ -271,7 +301,7 @@ export class ReadPath {
     const { runtime, leaseWaitMs, loadTimeoutMs, telemetry } = this.#options;
     const beganMs = runtime.monoMs();
     let outcome: Result | boolean = false;
-    for (let pollMs = LEASE_POLL_FIRST_MS; runtime.monoMs() - beganMs < leaseWaitMs; ) {
+    for (let pollMs = LEASE_POLL_FIRST_MS; runtime.monoMs() - beganMs < leaseWaitMs;) {
       await sleep(runtime, pollMs);
       pollMs = Math.min(LEASE_POLL_MAX_MS, pollMs * 2);
       const answer = await this.#ask(miss.key);
@@ -318,7 +348,13 @@ export class ReadPath {
       };
       this.l1.put(key, entry, ticket);
     }
-    return { value, tier: 'source', version: label?.version ?? null, stalenessBoundMs: nowMs - startedAtMs, why };
+    return {
+      value,
+      tier: 'source',
+      version: label?.version ?? null,
+      stalenessBoundMs: nowMs - startedAtMs,
+      why,
+    };
   }
 
   /** False when a rule of the store refused the value; a store that is down refuses nothing. */

@@ -26,7 +26,10 @@ export class SeenFloors {
     const known = this.#floors.get(key);
     if (known) {
       this.#floors.delete(key);
-      this.#floors.set(key, { version: compareVersions(known.version, version) > 0 ? known.version : version, atMs });
+      this.#floors.set(key, {
+        version: compareVersions(known.version, version) > 0 ? known.version : version,
+        atMs,
+      });
       return true;
     }
     if (this.#floors.size >= this.#max) {

@@ -74,10 +74,7 @@ export class LoadTimeoutError extends TidemarkError {
 /** Too many loads wait for the source; this one was shed. */
 export class OverloadedError extends TidemarkError {
   constructor(waiting: number) {
-    super(
-      'E_OVERLOADED',
-      `${waiting} loads already wait for the source; retry later, or raise loadQueueMax`,
-    );
+    super('E_OVERLOADED', `${waiting} loads already wait for the source; retry later, or raise loadQueueMax`);
   }
 }
 

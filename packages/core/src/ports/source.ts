@@ -54,7 +54,10 @@ export interface SourceOfTruth<Db = unknown, Tx = unknown> {
    * Changes at or after `since` (null: only those at the edge of a new snapshot), oldest first, at
    * most about `limit` of them. Pages: pass `next` of the page before as `after`.
    */
-  changes(since: Position | null, page: { readonly limit: number; readonly after?: Position }): Promise<ChangePage>;
+  changes(
+    since: Position | null,
+    page: { readonly limit: number; readonly after?: Position },
+  ): Promise<ChangePage>;
   /** Runs `work` in one transaction; what it bumps gets versions that commit with it. */
   transaction<T>(work: (tx: Tx, bump: Bump) => Promise<T>): Promise<Committed<T>>;
   /** Tries to lead `role` among all processes of the source; null when another leads. */

@@ -38,7 +38,12 @@ export type Tier = 'l1' | 'l2' | 'source';
 
 /** What happened, with labels of low cardinality only: never a key. */
 export type EngineEvent =
-  | { readonly type: 'read'; readonly keyspace: string; readonly tier: Tier; readonly why: MissReason | 'fresh' | 'stale' }
+  | {
+      readonly type: 'read';
+      readonly keyspace: string;
+      readonly tier: Tier;
+      readonly why: MissReason | 'fresh' | 'stale';
+    }
   | { readonly type: 'load'; readonly keyspace: string; readonly ms: number; readonly ok: boolean }
   | { readonly type: 'fill'; readonly keyspace: string; readonly verdict: FillVerdict }
   | { readonly type: 'lease-wait'; readonly keyspace: string; readonly ms: number }

@@ -1,6 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Fill, fillRecord, judgeFill, judgeRecord, raiseRecord, type StoredRecord, type StoreMeta } from './record.ts';
+import {
+  type Fill,
+  fillRecord,
+  judgeFill,
+  judgeRecord,
+  raiseRecord,
+  type StoredRecord,
+  type StoreMeta,
+} from './record.ts';
 import { initState } from './store-state.ts';
 import { compareVersions, maxVersion } from './version.ts';
 
@@ -31,7 +39,8 @@ describe('raise', () => {
     fc.assert(
       fc.property(versions, fc.func(fc.integer()), (events, order) => {
         const shuffled = [...events, ...events].toSorted((a, b) => order(a) - order(b));
-        const raised = (list: typeof events): StoredRecord | null => list.reduce(raiseRecord, null as StoredRecord | null);
+        const raised = (list: typeof events): StoredRecord | null =>
+          list.reduce(raiseRecord, null as StoredRecord | null);
         expect(raised(shuffled)?.tidemark).toEqual(raised(events)?.tidemark);
         expect(raised(events)?.tidemark).toEqual(events.reduce(maxVersion));
       }),

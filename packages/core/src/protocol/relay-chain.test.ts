@@ -52,8 +52,14 @@ describe('stepFeed', () => {
     const first = stepFeed(null, { life: 'a', seq: 5 });
     expect(first.step).toBe('joined');
     expect(stepFeed(first.cursor, { life: 'a', seq: 6 }).step).toBe('next');
-    expect(stepFeed(first.cursor, { life: 'a', seq: 5 })).toEqual({ cursor: first.cursor, step: 'duplicate' });
-    expect(stepFeed(first.cursor, { life: 'a', seq: 7 })).toEqual({ cursor: { life: 'a', seq: 7 }, step: 'gap' });
+    expect(stepFeed(first.cursor, { life: 'a', seq: 5 })).toEqual({
+      cursor: first.cursor,
+      step: 'duplicate',
+    });
+    expect(stepFeed(first.cursor, { life: 'a', seq: 7 })).toEqual({
+      cursor: { life: 'a', seq: 7 },
+      step: 'gap',
+    });
     expect(stepFeed(first.cursor, { life: 'b', seq: 6 }).step).toBe('joined');
   });
 });

@@ -78,7 +78,10 @@ export function advanceState(
   let { base } = meta;
   let history = state.history.slice();
   // The length bound holds even when the store's clock steps back; folding early is safe.
-  while (history.length >= HISTORY_LENGTH_MAX || (history.length > 0 && history[0]!.atMs <= nowMs - forgetAfterMs)) {
+  while (
+    history.length >= HISTORY_LENGTH_MAX ||
+    (history.length > 0 && history[0]!.atMs <= nowMs - forgetAfterMs)
+  ) {
     base = maxPosition(base, history.shift()!.horizon);
   }
   if (newEra) {

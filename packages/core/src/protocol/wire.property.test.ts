@@ -7,7 +7,10 @@ const ordinal = fc.maxSafeNat();
 const version = fc.record({ era: fc.integer({ min: 0, max: 9 }), n: ordinal });
 const position = fc.record({ era: ordinal, xid: ordinal });
 const key = fc
-  .tuple(fc.constantFrom('city', 'a_b-c'), fc.array(fc.string({ unit: 'grapheme', maxLength: 20 }), { maxLength: 3 }))
+  .tuple(
+    fc.constantFrom('city', 'a_b-c'),
+    fc.array(fc.string({ unit: 'grapheme', maxLength: 20 }), { maxLength: 3 }),
+  )
   .map(([keyspace, parts]) => (parts.length === 0 ? keyspace : joinKey(keyspace, parts.map(encodeKeyPart))));
 const invalidations = fc.array(fc.record({ key, version }), { maxLength: 20 });
 const life = fc.string({ minLength: 1, maxLength: 64 });
@@ -65,11 +68,17 @@ describe('wire format', () => {
   it('ignores fields that it does not know, and refuses formats that it does not know', () => {
     const known = JSON.parse(encodeMessage({ kind: 'ping', life: 'a', ping: 1 })) as object;
     expect(decodeMessage(JSON.stringify({ ...known, later: true }))).toMatchObject({ ok: true });
-    expect(decodeMessage(JSON.stringify({ ...known, f: 2 }))).toMatchObject({ ok: false, why: 'format 2, expected 1' });
+    expect(decodeMessage(JSON.stringify({ ...known, f: 2 }))).toMatchObject({
+      ok: false,
+      why: 'format 2, expected 1',
+    });
   });
 
   it('refuses more events than the limit', () => {
-    const many = Array.from({ length: MESSAGE_EVENTS_MAX + 1 }, (_, n) => ({ key: `k:${n}`, version: { era: 1, n } }));
+    const many = Array.from({ length: MESSAGE_EVENTS_MAX + 1 }, (_, n) => ({
+      key: `k:${n}`,
+      version: { era: 1, n },
+    }));
     expect(decodeMessage(encodeMessage({ kind: 'bump', invalidations: many }))).toMatchObject({ ok: false });
   });
 });

@@ -67,17 +67,32 @@ export interface FeedMessage extends Numbering {
 
 export type WireMessage = StreamMessage | PingMessage | FeedMessage;
 
-export type Decoded<T> = { readonly ok: true; readonly message: T } | { readonly ok: false; readonly why: string };
+export type Decoded<T> =
+  | { readonly ok: true; readonly message: T }
+  | { readonly ok: false; readonly why: string };
 
 export function encodeMessage(message: WireMessage): string {
   switch (message.kind) {
     case 'bump':
       return JSON.stringify({ f: WIRE_FORMAT, k: 'bump', ev: packEvents(message.invalidations) });
     case 'changes':
-      return JSON.stringify({ f: WIRE_FORMAT, k: 'changes', ...packNumber(message), ev: packEvents(message.invalidations) });
+      return JSON.stringify({
+        f: WIRE_FORMAT,
+        k: 'changes',
+        ...packNumber(message),
+        ev: packEvents(message.invalidations),
+      });
     case 'barrier': {
       const { from, to, atMs, echoes } = message.barrier;
-      return JSON.stringify({ f: WIRE_FORMAT, k: 'barrier', ...packNumber(message), from, to, at: atMs, ec: packEchoes(echoes) });
+      return JSON.stringify({
+        f: WIRE_FORMAT,
+        k: 'barrier',
+        ...packNumber(message),
+        from,
+        to,
+        at: atMs,
+        ec: packEchoes(echoes),
+      });
     }
     case 'ping':
       return JSON.stringify({ f: WIRE_FORMAT, k: 'ping', ec: packEchoes([message]) });
@@ -88,7 +103,9 @@ export function encodeMessage(message: WireMessage): string {
         k: 'feed',
         ...packNumber(message),
         ev: packEvents(message.invalidations),
-        ...(claim ? { cl: { inc: claim.incarnation, rev: claim.revision, ec: packEchoes(claim.echoes) } } : {}),
+        ...(claim
+          ? { cl: { inc: claim.incarnation, rev: claim.revision, ec: packEchoes(claim.echoes) } }
+          : {}),
       });
     }
   }
@@ -119,8 +136,13 @@ export function decodeMessage(text: string): Decoded<WireMessage> {
       const number = unpackNumber(raw);
       const echoes = unpackEchoes(raw['ec']);
       const { from, to, at } = raw;
-      if (!number || !echoes || !isPosition(from) || !isPosition(to) || typeof at !== 'number') return bad('barrier');
-      return good({ kind: 'barrier', ...number, barrier: { from: copy(from), to: copy(to), atMs: at, echoes } });
+      if (!number || !echoes || !isPosition(from) || !isPosition(to) || typeof at !== 'number')
+        return bad('barrier');
+      return good({
+        kind: 'barrier',
+        ...number,
+        barrier: { from: copy(from), to: copy(to), atMs: at, echoes },
+      });
     }
     case 'ping': {
       const echo = unpackEchoes(raw['ec'])?.[0];

@@ -88,7 +88,8 @@ export class ApplierTerm {
         this.#chains.set(region, new RelayChain());
         return this.#bus.follow(region, {
           onMessage: (message) => this.#inbox.push({ region, message }),
-          onDiscontinuity: (reason) => void this.#inbox.push({ region, message: null, discontinuity: reason }),
+          onDiscontinuity: (reason) =>
+            void this.#inbox.push({ region, message: null, discontinuity: reason }),
         });
       }),
     );
@@ -165,7 +166,10 @@ export class ApplierTerm {
       this.#observe(region, message!, decoded.invalidations.length);
       for (const invalidation of decoded.invalidations) {
         const known = batch.get(invalidation.key);
-        batch.set(invalidation.key, known ? { key: known.key, version: maxVersion(known.version, invalidation.version) } : invalidation);
+        batch.set(
+          invalidation.key,
+          known ? { key: known.key, version: maxVersion(known.version, invalidation.version) } : invalidation,
+        );
       }
       if (batch.size >= BATCH_EVENTS_MAX) {
         await this.#apply(region, batch, null, carrier);
@@ -178,7 +182,12 @@ export class ApplierTerm {
 
   #decode(region: RegionId, { data }: BusMessage): StreamMessage | null {
     const decoded = decodeMessage(data);
-    if (decoded.ok && (decoded.message.kind === 'bump' || decoded.message.kind === 'changes' || decoded.message.kind === 'barrier')) {
+    if (
+      decoded.ok &&
+      (decoded.message.kind === 'bump' ||
+        decoded.message.kind === 'changes' ||
+        decoded.message.kind === 'barrier')
+    ) {
       return decoded.message;
     }
     const reason = decoded.ok ? `kind ${decoded.message.kind}` : decoded.why;
@@ -225,7 +234,11 @@ export class ApplierTerm {
   }
 
   /** Everything acknowledged before `closedMs` is applied: tells the nodes whose pings came before. */
-  #prove(meta: { readonly incarnation: string; readonly revision: number }, closedMs: number, hellos: Hellos): void {
+  #prove(
+    meta: { readonly incarnation: string; readonly revision: number },
+    closedMs: number,
+    hellos: Hellos,
+  ): void {
     const { runtime, telemetry } = this.#options;
     this.#provenAtMs = runtime.monoMs();
     telemetry.record({ type: 'staleness-bound', scope: 'region', ms: this.#provenAtMs - closedMs });
@@ -262,7 +275,8 @@ export class ApplierTerm {
       telemetry.record({ type: 'resync', changes, ms: runtime.monoMs() - beganMs, ok: true });
     } catch {
       this.#writer.breakChain();
-      this.#resyncAtMs = runtime.monoMs() + backoffMs(runtime, this.#resyncFailures, RESYNC_RETRY_MS, RESYNC_RETRY_MAX_MS);
+      this.#resyncAtMs =
+        runtime.monoMs() + backoffMs(runtime, this.#resyncFailures, RESYNC_RETRY_MS, RESYNC_RETRY_MAX_MS);
       this.#resyncFailures += 1;
       telemetry.record({ type: 'resync', changes, ms: runtime.monoMs() - beganMs, ok: false });
     }
@@ -272,6 +286,7 @@ export class ApplierTerm {
     const { telemetry, runtime } = this.#options;
     telemetry.record({ type: 'apply', from: region, events });
     const sentAtMs = Number(headers?.[SENT_AT_HEADER]);
-    if (sentAtMs > 0) telemetry.record({ type: 'propagation', from: region, ms: runtime.wallMs() - sentAtMs });
+    if (sentAtMs > 0)
+      telemetry.record({ type: 'propagation', from: region, ms: runtime.wallMs() - sentAtMs });
   }
 }

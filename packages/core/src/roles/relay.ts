@@ -63,7 +63,7 @@ export class Relay {
   async #campaign(): Promise<void> {
     const { runtime, telemetry } = this.#options;
     const { signal } = this.#stopping;
-    for (let failures = 0; !signal.aborted; ) {
+    for (let failures = 0; !signal.aborted;) {
       try {
         const leadership = await this.#source.lead(CURSOR_NAME);
         if (leadership) {
@@ -76,7 +76,11 @@ export class Relay {
       }
       telemetry.record({ type: 'role', role: 'relay', leading: false });
       // Jitter keeps candidates apart; one that failed lets the others go first.
-      await sleep(runtime, CAMPAIGN_MS / 2 + backoffMs(runtime, failures, CAMPAIGN_MS, 8 * CAMPAIGN_MS), signal);
+      await sleep(
+        runtime,
+        CAMPAIGN_MS / 2 + backoffMs(runtime, failures, CAMPAIGN_MS, 8 * CAMPAIGN_MS),
+        signal,
+      );
     }
   }
 
@@ -155,7 +159,7 @@ class RelayTerm {
     }
     const first = await this.#source.changes(since, { limit: PAGE_MAX });
     let published = await this.#publishNew(first.changes);
-    for (let page: ChangePage = first; page.next && !this.#signal.aborted; ) {
+    for (let page: ChangePage = first; page.next && !this.#signal.aborted;) {
       page = await this.#source.changes(since, { limit: PAGE_MAX, after: page.next });
       published += await this.#publishNew(page.changes);
     }
@@ -188,8 +192,11 @@ class RelayTerm {
       const invalidations = fresh.slice(start, start + MESSAGE_EVENTS_MAX);
       this.#seq += 1;
       const data = encodeMessage({ kind: 'changes', life: this.#life, seq: this.#seq, invalidations });
-      await this.#options.telemetry.trace('tidemark.relay', { 'tidemark.events': invalidations.length }, undefined, () =>
-        this.#append(data),
+      await this.#options.telemetry.trace(
+        'tidemark.relay',
+        { 'tidemark.events': invalidations.length },
+        undefined,
+        () => this.#append(data),
       );
       for (const { key, version } of invalidations) this.#published.set(key, version);
     }

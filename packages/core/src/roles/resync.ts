@@ -36,7 +36,7 @@ export async function resync(
     if (!(error instanceof HistoryGoneError)) throw error;
     return raiseEpoch(source, store, writer, onApplied);
   }
-  for (let page = first; ; ) {
+  for (let page = first; ;) {
     const advance = page.next ? undefined : { from: meta.horizon, to: first.horizon };
     const result = await writer.write(page.changes, advance);
     onApplied(page.changes);
@@ -87,7 +87,7 @@ async function applyEdge(
 ): Promise<Position> {
   writer.breakChain();
   const first = await source.changes(null, { limit: PAGE_MAX });
-  for (let page = first; ; ) {
+  for (let page = first; ;) {
     await writer.write(page.changes);
     onApplied(page.changes);
     if (!page.next) return first.horizon;

@@ -1,16 +1,18 @@
+import { PRELUDE } from './prelude.ts';
+
 /**
  * Admits a value or says which rule refused it; equal to judgeFill and fillRecord of the protocol.
  *
  * KEYS: 1 meta, 2 record, 3 lease.
  * ARGV: 1 keyspace, 2 incarnation, 3 epoch, 4 revision, 5 versioned? (0/1), 6 era, 7 n, 8 scope,
  *       9 as-of era, 10 as-of xid, 11 schema, 12 fresh ms, 13 stale ms, 14 negative? (0/1),
- *       15 lease token, 16 tombstone ttl ms, 17 value.
+ *       15 lease token ('' = none), 16 tombstone ttl ms, 17 value.
  * Returns: the verdict.
  */
-export const FILL = `
+export const FILL = `${PRELUDE}
 local meta = get_meta(KEYS[1])
 local record = get_record(KEYS[2])
-local leased = ARGV[15] ~= '' and redis.call('GET', KEYS[3]) == ARGV[15]
+local leased = ARGV[15] ~= '' and get(KEYS[3]) == ARGV[15]
 if leased then redis.call('DEL', KEYS[3]) end
 if not meta then return 'uninitialised' end
 if ARGV[2] ~= meta.inc then return 'incarnation' end
@@ -29,8 +31,9 @@ end
 local fresh, stale = tonumber(ARGV[12]), tonumber(ARGV[13])
 local flags = 1
 if ARGV[14] == '1' then flags = 3 end
-local head = struct.pack('>BBBBI4dI4ddI4dI4I4I4', 84, 1, flags, 0, era, n, era, n, tonumber(ARGV[8]),
-  tonumber(ARGV[3]), now_ms(), fresh, stale, tonumber(ARGV[11]))
-redis.call('SET', KEYS[2], head .. ARGV[17], 'PX', math.max(tonumber(ARGV[16]), fresh + stale))
+local life = tonumber(string.sub(redis.sha1hex(meta.inc), 1, 8), 16)
+local head = struct.pack('>BBBBddddddddddI4', 212, 1, flags, 0, era, n, era, n, tonumber(ARGV[8]),
+  tonumber(ARGV[3]), now_ms(), fresh, stale, tonumber(ARGV[11]), life)
+redis.call('SET', KEYS[2], head .. ARGV[17], 'PX', num(math.max(tonumber(ARGV[16]), math.ceil(fresh + stale))))
 return 'admitted'
 `;

@@ -1,9 +1,12 @@
+import { PRELUDE } from './prelude.ts';
+
 /**
- * Makes an empty store usable; does nothing when it has a meta.
+ * Makes an empty store usable; does nothing when it has a meta. Equal to initState.
+ *
  * KEYS: 1 meta, 2 mark, 3 history. ARGV: 1 incarnation, 2 horizon era, 3 horizon xid.
  * Returns: meta text.
  */
-export const INITIALISE = `
+export const INITIALISE = `${PRELUDE}
 local meta = get_meta(KEYS[1])
 if not meta then
   local e, x = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -16,10 +19,12 @@ return meta_text(meta)
 `;
 
 /**
- * Every value becomes void, and tidemarks before the base count as forgotten.
+ * Every value becomes void, and tidemarks before the base count as forgotten. Equal to
+ * raiseStateEpoch.
+ *
  * KEYS: 1 meta. ARGV: 1 base era, 2 base xid. Returns: nothing of interest.
  */
-export const RAISE_EPOCH = `
+export const RAISE_EPOCH = `${PRELUDE}
 local meta = get_meta(KEYS[1])
 if not meta then return 0 end
 local e, x = tonumber(ARGV[1]), tonumber(ARGV[2])

@@ -1,3 +1,5 @@
+import { PRELUDE } from './prelude.ts';
+
 /**
  * Raises tidemarks, and, for an applier, chains a mark and moves the horizon: `raise` and `apply`
  * of the store port, equal to raiseRecord, raiseScopes and advanceState of the protocol.
@@ -9,13 +11,13 @@
  *       then era and n of each record.
  * Returns: outcome, meta text ('' = none).
  */
-export const RAISE = `
+export const RAISE = `${PRELUDE}
 local meta = get_meta(KEYS[1])
 local mark, expect, ttl, forget = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local scopes = tonumber(ARGV[12])
 local at = 13
 local dirty = false
-for i = 1, scopes do
+
+for i = 1, tonumber(ARGV[12]) do
   local name, n = ARGV[at], tonumber(ARGV[at + 1])
   at = at + 2
   if meta and n > (meta.scopes[name] or 0) then
@@ -28,57 +30,59 @@ for i = 1, scopes do
     end
   end
 end
+
 for i = 4, #KEYS, 2 do
   local key, era, n = KEYS[i], tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   at = at + 2
   local record = get_record(key)
-  local left = math.max(redis.call('PTTL', key), ttl)
+  local left = num(math.max(redis.call('PTTL', key), ttl))
   if not record then
-    redis.call('SET', key, struct.pack('>BBBBI4dI4ddI4dI4I4I4', 84, 1, 0, 0, era, n, 0, 0, 0, 0, 0, 0, 0, 0), 'PX', left)
+    redis.call('SET', key, struct.pack('>BBBBdd', 212, 1, 0, 0, era, n), 'PX', left)
   elseif before(record.era, record.n, era, n) then
     local b = record.bytes
-    redis.call('SET', key, string.sub(b, 1, 4) .. struct.pack('>I4d', era, n) .. string.sub(b, 17), 'PX', left)
+    redis.call('SET', key, string.sub(b, 1, 4) .. struct.pack('>dd', era, n) .. string.sub(b, 21), 'PX', left)
   else
     redis.call('PEXPIRE', key, left)
   end
   redis.call('DEL', KEYS[i + 1])
 end
+
+local function advance(fe, fx, te, tx)
+  if before(meta.he, meta.hx, fe, fx) then return 'gap' end
+  local era, now, max = meta.he, now_ms(), tonumber(ARGV[11])
+  local history = {}
+  for t, e, x in string.gmatch(get(KEYS[3]) or '', '(%d+) (%d+) (%d+)') do
+    table.insert(history, { tonumber(t), tonumber(e), tonumber(x) })
+  end
+  if #history == 0 then meta.be, meta.bx = meta.he, meta.hx end
+  local back = #history > 0 and history[#history][1] > now
+  while #history > 0 and (back or #history >= max or history[1][1] <= now - forget) do
+    local h = table.remove(history, 1)
+    if before(meta.be, meta.bx, h[2], h[3]) then meta.be, meta.bx = h[2], h[3] end
+  end
+  if before(meta.he, meta.hx, te, tx) then meta.he, meta.hx = te, tx end
+  if meta.he > era then
+    meta.be, meta.bx, meta.scopes, meta.names, history = meta.he, meta.hx, {}, {}, {}
+  end
+  if #history == 0 or now - history[#history][1] >= forget / (max - 2) then
+    table.insert(history, { now, meta.he, meta.hx })
+  end
+  local parts = {}
+  for _, h in ipairs(history) do table.insert(parts, num(h[1]) .. ' ' .. num(h[2]) .. ' ' .. num(h[3])) end
+  redis.call('SET', KEYS[3], table.concat(parts, ';'))
+  meta.rev = meta.rev + 1
+  dirty = true
+  return 'advanced'
+end
+
 if not meta then return { 'uninitialised', '' } end
 local outcome = 'applied'
 if mark ~= '' then
-  local marked = expect == '' or redis.call('GET', KEYS[2]) == expect
+  local marked = expect == '' or get(KEYS[2]) == expect
   redis.call('SET', KEYS[2], mark)
   if ARGV[5] == '1' then
-    local fe, fx, te, tx = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-    if not marked then
-      outcome = 'mark'
-    elseif before(meta.he, meta.hx, fe, fx) then
-      outcome = 'gap'
-    else
-      outcome = 'advanced'
-      dirty = true
-      local era = meta.he
-      if before(meta.he, meta.hx, te, tx) then meta.he, meta.hx = te, tx end
-      local now = now_ms()
-      local history, max = {}, tonumber(ARGV[11])
-      for t, e, x in string.gmatch(redis.call('GET', KEYS[3]) or '', '(%d+) (%d+) (%d+)') do
-        table.insert(history, { tonumber(t), tonumber(e), tonumber(x) })
-      end
-      while #history >= max or (#history > 0 and history[1][1] <= now - forget) do
-        local h = table.remove(history, 1)
-        if before(meta.be, meta.bx, h[2], h[3]) then meta.be, meta.bx = h[2], h[3] end
-      end
-      if meta.he > era then
-        meta.be, meta.bx, meta.scopes, meta.names, history = meta.he, meta.hx, {}, {}, {}
-      end
-      if #history == 0 or now - history[#history][1] >= forget / (max - 2) then
-        table.insert(history, { now, meta.he, meta.hx })
-      end
-      local parts = {}
-      for _, h in ipairs(history) do table.insert(parts, num(h[1]) .. ' ' .. num(h[2]) .. ' ' .. num(h[3])) end
-      redis.call('SET', KEYS[3], table.concat(parts, ';'))
-      meta.rev = meta.rev + 1
-    end
+    outcome = 'mark'
+    if marked then outcome = advance(tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])) end
   end
 end
 local text = meta_text(meta)
