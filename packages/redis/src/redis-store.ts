@@ -1,10 +1,12 @@
-import { performance } from 'node:perf_hooks';
 import {
   type Fill,
   type FillVerdict,
+  FormatError,
   HISTORY_LENGTH_MAX,
   type Invalidation,
+  isKey,
   isScopeKey,
+  isVersion,
   keyspaceOf,
   type LeaseAnswer,
   type Position,
@@ -13,108 +15,73 @@ import {
   type StoreAnswer,
   type StoreBatch,
   type StoreBatchResult,
+  type StoredRecord,
   type StoreMeta,
-  StoreUnavailableError,
 } from '@tidemark/core';
-import { Redis } from 'ioredis';
+import { type Commands, defineCommands } from './commands.ts';
+import { Connection } from './connection.ts';
 import { MetaReader, readMeta } from './meta-text.ts';
 import { type RedisStoreOptions, type ResolvedRedisOptions, resolveRedisOptions } from './options.ts';
 import { readRecord } from './record-bytes.ts';
-import { FILL } from './scripts/fill.ts';
-import { HOLD, LET_GO } from './scripts/hold.ts';
-import { INITIALISE, RAISE_EPOCH } from './scripts/life.ts';
-import { PRELUDE } from './scripts/prelude.ts';
-import { RAISE } from './scripts/raise.ts';
-import { StoreClock } from './store-clock.ts';
 
-const CLOCK_EVERY_MS = 30_000;
 const SCAN_COUNT = 500;
-
-type Argument = string | number | Buffer;
-/** The commands that `defineCommand` adds: number of keys, keys, arguments. */
-type Script = (keys: number, ...args: readonly Argument[]) => Promise<unknown>;
-interface Scripts {
-  readonly tidemarkRaise: Script;
-  readonly tidemarkFill: Script;
-  readonly tidemarkHold: Script;
-  readonly tidemarkLetGo: Script;
-  readonly tidemarkInitialise: Script;
-  readonly tidemarkRaiseEpoch: Script;
-}
-
-const LUA: Readonly<Record<keyof Scripts, string>> = {
-  tidemarkRaise: PRELUDE + RAISE,
-  tidemarkFill: PRELUDE + FILL,
-  tidemarkHold: HOLD,
-  tidemarkLetGo: LET_GO,
-  tidemarkInitialise: PRELUDE + INITIALISE,
-  tidemarkRaiseEpoch: PRELUDE + RAISE_EPOCH,
-};
+/** Events of one script call: it blocks Redis for about 2 ms. */
+const SCRIPT_EVENTS_MAX = 500;
 
 /** A region's store in Redis: pointer records read by one `MGET`, changed by atomic scripts. */
 export class RedisStore implements Store {
-  readonly #redis: Redis;
-  readonly #scripts: Scripts;
   readonly #options: ResolvedRedisOptions;
-  readonly #clock = new StoreClock();
+  readonly #connection: Connection;
+  readonly #commands: Commands;
   readonly #metaReader = new MetaReader();
   readonly #metaKey: string;
   readonly #stateKeys: readonly [meta: string, mark: string, history: string];
-  readonly #clockTimer: NodeJS.Timeout;
 
   /** @internal use `redisStore` */
-  constructor(options: ResolvedRedisOptions) {
+  constructor(options: ResolvedRedisOptions, connection: Connection) {
     this.#options = options;
-    this.#redis = new Redis(options.url, { ...options.redis, replyMapping: 'legacy' });
-    this.#redis.on('error', () => {}); // Commands report it; without a listener it would be thrown.
-    this.#redis.on('ready', () => void this.#setClock().catch(() => {}));
-    for (const [name, lua] of Object.entries(LUA)) this.#redis.defineCommand(name, { lua });
-    this.#scripts = this.#redis as unknown as Scripts;
+    this.#connection = connection;
+    this.#commands = defineCommands(connection.redis);
     const { namespace } = options;
     this.#metaKey = `${namespace}:meta`;
     this.#stateKeys = [this.#metaKey, `${namespace}:mark`, `${namespace}:history`];
-    this.#clockTimer = setInterval(() => void this.#setClock().catch(() => {}), CLOCK_EVERY_MS);
-    this.#clockTimer.unref();
-  }
-
-  /** @internal Resolves when connected, or when that takes too long: the store then comes later. */
-  async connected(): Promise<void> {
-    const { connectTimeout } = this.#options.redis;
-    const signal = AbortSignal.timeout(connectTimeout ?? 1_000);
-    await new Promise<void>((resolve) => {
-      this.#redis.once('ready', () => resolve());
-      this.#redis.once('error', () => resolve());
-      signal.addEventListener('abort', () => resolve(), { once: true });
-    });
   }
 
   async read(keys: readonly string[]): Promise<StoreAnswer> {
-    if (!this.#clock.isSet) await this.#setClock();
+    const recordKeys = keys.map((key) => this.#recordKey(key));
     const [metaBytes, ...recordBytes] = await this.#run(
-      this.#redis.mgetBuffer([this.#metaKey, ...keys.map((key) => this.#recordKey(key))]),
+      this.#connection.redis.mgetBuffer([this.#metaKey, ...recordKeys]),
     );
-    const meta = metaBytes ? this.#metaReader.read(metaBytes) : null;
-    const records = recordBytes.map((bytes) => (meta && bytes ? readRecord(bytes) : null));
-    return { meta, records, nowMs: this.#clock.nowMs() };
+    const known = metaBytes ? this.#metaReader.read(metaBytes) : null;
+    if (metaBytes && !known) this.#options.onUnreadable(this.#metaKey);
+    const records = recordBytes.map((bytes, i): StoredRecord | null => {
+      if (!bytes || !known) return null;
+      const { record, unreadable } = readRecord(bytes, known.life);
+      if (unreadable) this.#options.onUnreadable(recordKeys[i]!);
+      return record;
+    });
+    return { meta: known?.meta ?? null, records, nowMs: await this.#connection.nowMs() };
   }
 
   async raise(invalidations: readonly Invalidation[]): Promise<void> {
-    await this.#raise({ invalidations, expect: null, mark: '' });
+    await this.apply({ invalidations, expect: null, mark: '' });
   }
 
   async lease(key: string, token: string, ttlMs: number): Promise<LeaseAnswer> {
-    const held = await this.#run(this.#scripts.tidemarkHold(1, this.#leaseKey(key), token, Math.ceil(ttlMs)));
-    return { granted: held === 1 };
+    return { granted: await this.#hold(this.#leaseKey(key), token, ttlMs) };
   }
 
   async release(key: string, token: string): Promise<void> {
-    await this.#run(this.#scripts.tidemarkLetGo(1, this.#leaseKey(key), token));
+    await this.#run(this.#commands.tidemarkLetGo(1, this.#leaseKey(key), token));
   }
 
   async fill(fill: Fill): Promise<FillVerdict> {
     const { key, version, asOf, data } = fill;
+    if (!isKey(key) || (version && !isVersion(version))) {
+      throw new FormatError(`a fill of ${JSON.stringify(key)} has a key or version that no store can keep`);
+    }
     const verdict = await this.#run(
-      this.#scripts.tidemarkFill(
+      this.#commands.tidemarkFill(
         3,
         this.#metaKey,
         this.#recordKey(key),
@@ -130,8 +97,8 @@ export class RedisStore implements Store {
         asOf.era,
         asOf.xid,
         fill.schema,
-        Math.ceil(fill.freshMs),
-        Math.ceil(fill.staleMs),
+        fill.freshMs,
+        fill.staleMs,
         data === null ? 1 : 0,
         fill.lease ?? '',
         this.#options.tombstoneTtlMs,
@@ -141,29 +108,42 @@ export class RedisStore implements Store {
     return verdict as FillVerdict;
   }
 
-  apply(batch: StoreBatch): Promise<StoreBatchResult> {
-    return this.#raise(batch);
+  async apply(batch: StoreBatch): Promise<StoreBatchResult> {
+    let { invalidations } = batch;
+    for (const { key, version } of invalidations) {
+      if (!isKey(key) || !isVersion(version)) {
+        throw new FormatError(`an invalidation of ${JSON.stringify(key)} has no valid key and version`);
+      }
+    }
+    // Only the last part carries mark and advance: they speak for all of the batch.
+    while (invalidations.length > SCRIPT_EVENTS_MAX) {
+      const part = invalidations.slice(0, SCRIPT_EVENTS_MAX);
+      await this.#raise({ invalidations: part, expect: null, mark: '' });
+      invalidations = invalidations.slice(SCRIPT_EVENTS_MAX);
+    }
+    return this.#raise({ ...batch, invalidations });
   }
 
   async initialise(incarnation: string, horizon: Position): Promise<StoreMeta> {
+    if (!/^[!-~]{1,64}$/.test(incarnation)) {
+      throw new FormatError(`incarnation ${JSON.stringify(incarnation)} is not 1 to 64 visible ASCII characters`);
+    }
     const text = await this.#run(
-      this.#scripts.tidemarkInitialise(3, ...this.#stateKeys, incarnation, horizon.era, horizon.xid),
+      this.#commands.tidemarkInitialise(3, ...this.#stateKeys, incarnation, horizon.era, horizon.xid),
     );
-    return readMeta(String(text))!;
+    return this.#readMeta(String(text));
   }
 
   async raiseEpoch(base: Position): Promise<void> {
-    await this.#run(this.#scripts.tidemarkRaiseEpoch(1, this.#metaKey, base.era, base.xid));
+    await this.#run(this.#commands.tidemarkRaiseEpoch(1, this.#metaKey, base.era, base.xid));
   }
 
   async claim(role: string, holder: string, ttlMs: number): Promise<boolean> {
-    return (
-      (await this.#run(this.#scripts.tidemarkHold(1, this.#roleKey(role), holder, Math.ceil(ttlMs)))) === 1
-    );
+    return this.#hold(this.#roleKey(role), holder, ttlMs);
   }
 
   async resign(role: string, holder: string): Promise<void> {
-    await this.#run(this.#scripts.tidemarkLetGo(1, this.#roleKey(role), holder));
+    await this.#run(this.#commands.tidemarkLetGo(1, this.#roleKey(role), holder));
   }
 
   async *keys(): AsyncGenerator<readonly string[]> {
@@ -171,7 +151,7 @@ export class RedisStore implements Store {
     let cursor = '0';
     do {
       const [next, found] = await this.#run(
-        this.#redis.scan(cursor, 'MATCH', `${prefix}*}`, 'COUNT', SCAN_COUNT),
+        this.#connection.redis.scan(cursor, 'MATCH', `${prefix}*}`, 'COUNT', SCAN_COUNT),
       );
       cursor = next;
       if (found.length > 0) yield found.map((key) => key.slice(prefix.length, -1));
@@ -179,25 +159,25 @@ export class RedisStore implements Store {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#clockTimer);
-    this.#redis.disconnect();
+    await this.#connection.close();
   }
 
   async #raise({ invalidations, expect, mark, advance }: StoreBatch): Promise<StoreBatchResult> {
     const scopes = invalidations.filter(({ key }) => isScopeKey(key));
     const records = invalidations.filter(({ key }) => !isScopeKey(key));
+    const { tombstoneTtlMs } = this.#options;
     const keys = [
       ...this.#stateKeys,
       ...records.flatMap(({ key }) => [this.#recordKey(key), this.#leaseKey(key)]),
     ];
     const answer = await this.#run(
-      this.#scripts.tidemarkRaise(
+      this.#commands.tidemarkRaise(
         keys.length,
         ...keys,
         mark,
         expect ?? '',
-        this.#options.tombstoneTtlMs,
-        this.#options.tombstoneTtlMs / 2,
+        tombstoneTtlMs,
+        tombstoneTtlMs / 2,
         advance ? 1 : 0,
         advance?.from.era ?? 0,
         advance?.from.xid ?? 0,
@@ -211,25 +191,24 @@ export class RedisStore implements Store {
       ),
     );
     const [outcome, text] = answer as [StoreBatchResult['outcome'], string];
-    return { outcome, meta: text === '' ? null : readMeta(text) };
+    return { outcome, meta: text === '' ? null : this.#readMeta(text) };
   }
 
-  async #setClock(): Promise<void> {
-    const askedAtMs = performance.now();
-    const [seconds, microseconds] = await this.#run(this.#redis.time());
-    this.#clock.set(Number(seconds), Number(microseconds), askedAtMs);
+  async #hold(redisKey: string, holder: string, ttlMs: number): Promise<boolean> {
+    const held = await this.#run(
+      this.#commands.tidemarkHold(1, redisKey, holder, Math.max(1, Math.ceil(ttlMs))),
+    );
+    return held === 1;
   }
 
-  async #run<T>(command: Promise<T>): Promise<T> {
-    try {
-      return await command;
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new StoreUnavailableError(
-        `Redis at ${this.#redis.options.host}:${this.#redis.options.port} failed: ${why}; reads go on without it`,
-        { cause },
-      );
-    }
+  #readMeta(text: string): StoreMeta {
+    const meta = readMeta(text);
+    if (!meta) throw new FormatError(`${this.#metaKey} holds what is not a meta: delete it, the region resyncs`);
+    return meta;
+  }
+
+  #run<T>(command: Promise<T>): Promise<T> {
+    return this.#connection.run(command);
   }
 
   #recordKey(key: string): string {
@@ -252,7 +231,9 @@ export class RedisStore implements Store {
  * @throws ConfigurationError for options that can't work
  */
 export async function redisStore(options: RedisStoreOptions): Promise<RedisStore> {
-  const store = new RedisStore(resolveRedisOptions(options));
-  await store.connected();
+  const resolved = resolveRedisOptions(options);
+  const connection = new Connection(resolved);
+  const store = new RedisStore(resolved, connection);
+  await connection.opened();
   return store;
 }

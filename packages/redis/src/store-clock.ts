@@ -1,5 +1,3 @@
-import { performance } from 'node:perf_hooks';
-
 /**
  * Redis' clock, read off this process' monotonic clock: ages are judged by the clock that stamped
  * them, without asking for it on every read.
@@ -11,8 +9,9 @@ export class StoreClock {
     return this.#offsetMs !== null;
   }
 
+  /** Before it was set, the best guess is the wall clock of this machine. */
   nowMs(): number {
-    return performance.now() + (this.#offsetMs ?? 0);
+    return performance.now() + (this.#offsetMs ?? performance.timeOrigin);
   }
 
   /** Takes Redis' time, asked for at `askedAtMs` on the monotonic clock and answered now. */

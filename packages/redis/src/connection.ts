@@ -1,0 +1,97 @@
+import { StoreUnavailableError } from '@tidemark/core';
+import { Redis } from 'ioredis';
+import type { ResolvedRedisOptions } from './options.ts';
+import { StoreClock } from './store-clock.ts';
+
+const CLOCK_EVERY_MS = 30_000;
+
+/** One connection that reconnects by itself, and knows what Redis' clock shows. */
+export class Connection {
+  readonly redis: Redis;
+  readonly #clock = new StoreClock();
+  readonly #clockTimer: NodeJS.Timeout;
+  readonly #connectTimeoutMs: number;
+  /** What failed last, for the message of commands that fail because of it. */
+  #lastError: Error | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor({ url, redis: options }: ResolvedRedisOptions) {
+    this.#connectTimeoutMs = options.connectTimeout ?? 1_000;
+    this.redis = new Redis(url, { ...options });
+    this.redis.on('error', (error: Error) => {
+      this.#lastError = error; // Without a listener it would be thrown.
+    });
+    this.redis.on('ready', () => {
+      this.#lastError = null;
+      void this.#setClock();
+    });
+    this.#clockTimer = setInterval(() => void this.#setClock(), CLOCK_EVERY_MS);
+    this.#clockTimer.unref();
+  }
+
+  /** Resolves when connected, or when that failed or takes too long: the store then comes later. */
+  async opened(): Promise<void> {
+    const { redis } = this;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        for (const event of ['ready', 'error', 'end']) redis.off(event, done);
+        resolve();
+      };
+      const timer = setTimeout(done, this.#connectTimeoutMs);
+      for (const event of ['ready', 'error', 'end']) redis.once(event, done);
+    });
+    if (redis.status === 'ready') await this.#setClock();
+  }
+
+  /** Awaits a command; whatever goes wrong becomes a StoreUnavailableError. */
+  async run<T>(command: Promise<T>): Promise<T> {
+    try {
+      return await command;
+    } catch (cause) {
+      const { host, port } = this.redis.options;
+      const reasons = [cause, this.#lastError].filter((error) => error instanceof Error);
+      const why = [...new Set(reasons.map(({ message }) => message))].join('; ');
+      throw new StoreUnavailableError(
+        `Redis at ${host}:${port} did not do it: ${why}; reads and writes go on without it, check that it is up and reachable`,
+        { cause },
+      );
+    }
+  }
+
+  /** Redis' clock, ms. Asks for it only if it was never asked before. */
+  async nowMs(): Promise<number> {
+    if (!this.#clock.isSet) await this.#setClock();
+    return this.#clock.nowMs();
+  }
+
+  /** Waits for commands under way, as long as their timeout allows. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#clockTimer);
+    try {
+      if (this.redis.status === 'ready') await this.redis.quit();
+    } catch {
+      // It hangs or went away: there is nothing to wait for.
+    }
+    if (this.redis.status === 'end') return;
+    await new Promise<void>((resolve) => {
+      this.redis.once('end', () => resolve());
+      this.redis.disconnect();
+    });
+  }
+
+  async #setClock(): Promise<void> {
+    const askedAtMs = performance.now();
+    try {
+      const [seconds, microseconds] = await this.redis.time();
+      this.#clock.set(Number(seconds), Number(microseconds), askedAtMs);
+    } catch {
+      // The old estimate is still good; the next connection asks again.
+    }
+  }
+}
