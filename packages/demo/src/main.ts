@@ -5,24 +5,25 @@ import { startOtlp } from './otlp.ts';
 import { brokenPromises, formatReport } from './report.ts';
 import { run } from './run.ts';
 
+const DURATION_MS = 20_000;
 const DURATION_MS_MIN = 4_000;
 const EXIT_BROKEN = 1;
 const EXIT_FAILED = 2;
 const EXIT_INTERRUPTED = 130;
 
 interface Flags {
-  readonly services: boolean;
-  readonly duration: number;
+  readonly services?: true;
+  readonly duration?: number;
   readonly seed: number;
   readonly regions: string;
   readonly break?: 'tidemark';
-  readonly json: boolean;
+  readonly json?: true;
   readonly otlp?: string;
 }
 
 const command = new Command('npm start --')
   .description(
-    'A city guide in three regions, two nodes each, over one Postgres table of 138,398 cities.\n' +
+    'A city guide in three regions, two nodes each, over one Postgres table of real cities.\n' +
       'Part-way one region is cut off and healed. At the end every cached entry is compared with the source.',
   )
   .option(
@@ -30,7 +31,7 @@ const command = new Command('npm start --')
     'real servers: three Redis, three NATS, one Postgres (default: embedded parts)',
     false,
   )
-  .option('--duration <time>', 'how long to work, for example 20s or 2m', parseDuration, 20_000)
+  .option('--duration <time>', 'how long to work, for example 45s or 2m (default: 20s)', parseDuration)
   .option('--seed <number>', 'fixes what the readers and writers do', parseSeed, 1)
   .option(
     '--regions <dir>',
@@ -39,7 +40,7 @@ const command = new Command('npm start --')
   )
   .addOption(new Option('--break <rule>', 'switch a rule off, to see the checks fail').choices(['tidemark']))
   .option('--otlp <url>', 'export traces and metrics, for example http://127.0.0.1:4318')
-  .option('--json', 'print the report as one JSON document on stdout', false)
+  .option('--json', 'print the report as one JSON document on stdout')
   .addHelpText(
     'after',
     '\nExit codes: 0 every promise was kept, 1 a promise was broken, 2 the run failed, 130 interrupted.\n' +
@@ -70,7 +71,7 @@ async function main(): Promise<number> {
   try {
     const report = await run({
       mode: flags.services ? 'services' : 'embedded',
-      durationMs: flags.duration,
+      durationMs: flags.duration ?? DURATION_MS,
       seed: flags.seed,
       regionsDir: flags.regions,
       breakTidemark: flags.break === 'tidemark',

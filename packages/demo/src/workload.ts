@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bounded, type TidemarkNode, TidemarkError } from '@tidemark/core';
 import type { SqlExecutor } from '@tidemark/core';
@@ -8,7 +9,7 @@ import type { Propagation } from './propagation.ts';
 import { type Random, seededRandom, weightedPicker } from './random.ts';
 
 /** The promise that the demo's bounded reads ask for. */
-export const BOUND_MS = 2_000;
+const BOUND_MS = 2_000;
 
 const READERS_PER_NODE = 24;
 const READER_PAUSE_MS = 16;
@@ -56,6 +57,8 @@ export class Workload {
   }
 
   start(): void {
+    // Every reader and writer waits on it while it pauses.
+    setMaxListeners(this.#nodes.length * (READERS_PER_NODE + 1), this.#stopping.signal);
     this.#nodes.forEach((each, i) => {
       const random = seededRandom(this.#seed * 1_000 + i);
       const pick = weightedPicker(this.#weights, random);

@@ -15,7 +15,12 @@ it("the README's quick start runs, and prints what the README says", async () =>
   const path = fileURLToPath(new URL(`./readme-example.${process.pid}.ts`, import.meta.url));
   await writeFile(path, code);
   try {
-    const { stdout } = await run(process.execPath, ['--import', 'tsx', '--conditions=@tidemark/source', path]);
+    const { stdout } = await run(process.execPath, [
+      '--import',
+      'tsx',
+      '--conditions=@tidemark/source',
+      path,
+    ]);
     expect(stdout).toBe(output);
   } finally {
     await rm(path);
