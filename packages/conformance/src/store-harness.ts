@@ -11,6 +11,8 @@ export interface StoreHarness {
     set(key: string, value: string): Promise<void>;
     del(key: string): Promise<void>;
   };
+  /** Lets time pass on the store's own clock; left out when nobody can move that clock. */
+  readonly tick?: (ms: number) => void;
   close(): Promise<void>;
 }
 

@@ -1,5 +1,6 @@
 import {
   advanceState,
+  ConfigurationError,
   type Fill,
   fillRecord,
   type FillVerdict,
@@ -21,6 +22,8 @@ import {
   type StoreMeta,
   type StoreState,
 } from '@tidemark/core';
+import { HolderMap } from './holder-map.ts';
+import { RecordMap } from './record-map.ts';
 
 export interface MemoryStoreOptions {
   readonly runtime: Runtime;
@@ -30,44 +33,35 @@ export interface MemoryStoreOptions {
   readonly tombstoneTtlMs?: number;
 }
 
-/** Records kept for each value allowed: tidemarks outlive their values. */
-const TOMBSTONES_PER_ENTRY = 4;
+const KEYS_PAGE = 500;
+const ROLES_MAX = 64;
 
-interface Slot {
-  readonly record: StoredRecord;
-  readonly expiresAtMs: number;
-}
-
-interface Held {
-  readonly holder: string;
-  readonly untilMs: number;
-}
-
-/**
- * A region's store in this process: the embedded default, and the reference that the other stores
- * are compared with.
- */
+/** A region's store in this process: the embedded default. Applies the rules of `protocol/` directly. */
 export class MemoryStore implements Store {
   readonly #runtime: Runtime;
-  readonly #entriesMax: number;
   readonly #tombstoneTtlMs: number;
+  readonly #records: RecordMap;
+  readonly #leases: HolderMap;
+  readonly #roles = new HolderMap(ROLES_MAX);
   #state: StoreState | null = null;
-  // In order of their last change, so that the first is the one to evict.
-  readonly #slots = new Map<string, Slot>();
-  readonly #values = new Set<string>();
-  readonly #leases = new Map<string, Held>();
-  readonly #roles = new Map<string, Held>();
 
-  constructor(options: MemoryStoreOptions) {
-    this.#runtime = options.runtime;
-    this.#entriesMax = options.entriesMax ?? 200_000;
-    this.#tombstoneTtlMs = options.tombstoneTtlMs ?? 600_000;
+  /** @internal use `memoryStore` */
+  constructor({ runtime, entriesMax = 200_000, tombstoneTtlMs = 600_000 }: MemoryStoreOptions) {
+    for (const [name, value] of Object.entries({ entriesMax, tombstoneTtlMs })) {
+      if (!Number.isSafeInteger(value) || value < 1) {
+        throw new ConfigurationError(`memory store ${name}: ${value} is not a whole number from 1`);
+      }
+    }
+    this.#runtime = runtime;
+    this.#tombstoneTtlMs = tombstoneTtlMs;
+    this.#records = new RecordMap(entriesMax);
+    this.#leases = new HolderMap(entriesMax);
   }
 
   async read(keys: readonly string[]): Promise<StoreAnswer> {
     const nowMs = this.#runtime.monoMs();
     const meta = this.#state?.meta ?? null;
-    return { meta, records: keys.map((key) => (meta ? this.#get(key, nowMs) : null)), nowMs };
+    return { meta, records: keys.map((key) => (meta ? this.#records.get(key, nowMs) : null)), nowMs };
   }
 
   async raise(invalidations: readonly Invalidation[]): Promise<void> {
@@ -75,45 +69,35 @@ export class MemoryStore implements Store {
   }
 
   async lease(key: string, token: string, ttlMs: number): Promise<LeaseAnswer> {
-    const nowMs = this.#runtime.monoMs();
-    const held = this.#leases.get(key);
-    if (held && held.untilMs > nowMs && held.holder !== token) return { granted: false };
-    this.#leases.set(key, { holder: token, untilMs: nowMs + ttlMs });
-    if (this.#leases.size > this.#entriesMax) this.#leases.delete(this.#leases.keys().next().value!);
-    return { granted: true };
+    return { granted: this.#leases.take(key, token, this.#runtime.monoMs(), ttlMs) };
   }
 
   async release(key: string, token: string): Promise<void> {
-    if (this.#leases.get(key)?.holder === token) this.#leases.delete(key);
+    this.#leases.give(key, token);
   }
 
   async fill(fill: Fill): Promise<FillVerdict> {
+    const { key, lease } = fill;
     const nowMs = this.#runtime.monoMs();
-    const held = this.#leases.get(fill.key);
-    const leased = held !== undefined && held.untilMs > nowMs && held.holder === fill.lease;
-    const record = this.#get(fill.key, nowMs);
+    const leased = lease !== null && this.#leases.holds(key, lease, nowMs);
+    const record = this.#records.get(key, nowMs);
     const verdict = judgeFill(this.#state?.meta ?? null, record, fill, leased);
-    if (leased) this.#leases.delete(fill.key);
-    if (verdict !== 'admitted') return verdict;
-    const filled = fillRecord(record, fill, nowMs);
-    this.#put(fill.key, filled, nowMs + Math.max(this.#tombstoneTtlMs, fill.freshMs + fill.staleMs));
+    if (leased) this.#leases.give(key, lease);
+    if (verdict === 'admitted') {
+      const untilMs = nowMs + Math.max(this.#tombstoneTtlMs, fill.freshMs + fill.staleMs);
+      this.#put(key, fillRecord(record, fill, nowMs), untilMs, nowMs);
+    }
     return verdict;
   }
 
-  async apply(batch: StoreBatch): Promise<StoreBatchResult> {
-    const known = this.#state !== null;
-    this.#raise(batch.invalidations);
-    if (!known || !this.#state) return { outcome: 'uninitialised', meta: null };
-    const marked = batch.expect === null || batch.expect === this.#state.mark;
-    this.#state = { ...this.#state, mark: batch.mark };
-    if (!batch.advance) return { outcome: 'applied', meta: this.#state.meta };
-    const { state, outcome } = advanceState(
-      this.#state,
-      batch.advance,
-      marked,
-      this.#runtime.monoMs(),
-      this.#tombstoneTtlMs / 2,
-    );
+  async apply({ invalidations, expect, mark, advance }: StoreBatch): Promise<StoreBatchResult> {
+    this.#raise(invalidations);
+    if (!this.#state) return { outcome: 'uninitialised', meta: null };
+    const marked = expect === null || expect === this.#state.mark;
+    this.#state = { ...this.#state, mark };
+    if (!advance) return { outcome: 'applied', meta: this.#state.meta };
+    const nowMs = this.#runtime.monoMs();
+    const { state, outcome } = advanceState(this.#state, advance, marked, nowMs, this.#tombstoneTtlMs / 2);
     this.#state = state;
     return { outcome, meta: state.meta };
   }
@@ -128,19 +112,16 @@ export class MemoryStore implements Store {
   }
 
   async claim(role: string, holder: string, ttlMs: number): Promise<boolean> {
-    const nowMs = this.#runtime.monoMs();
-    const held = this.#roles.get(role);
-    if (held && held.untilMs > nowMs && held.holder !== holder) return false;
-    this.#roles.set(role, { holder, untilMs: nowMs + ttlMs });
-    return true;
+    return this.#roles.take(role, holder, this.#runtime.monoMs(), ttlMs);
   }
 
   async resign(role: string, holder: string): Promise<void> {
-    if (this.#roles.get(role)?.holder === holder) this.#roles.delete(role);
+    this.#roles.give(role, holder);
   }
 
   async *keys(): AsyncGenerator<readonly string[]> {
-    yield [...this.#slots.keys()];
+    const keys = this.#records.keys(this.#runtime.monoMs());
+    for (let at = 0; at < keys.length; at += KEYS_PAGE) yield keys.slice(at, at + KEYS_PAGE);
   }
 
   async close(): Promise<void> {}
@@ -148,8 +129,7 @@ export class MemoryStore implements Store {
   /** Loses everything, as a Redis without persistence does when it restarts. */
   clear(): void {
     this.#state = null;
-    this.#slots.clear();
-    this.#values.clear();
+    this.#records.clear();
     this.#leases.clear();
     this.#roles.clear();
   }
@@ -159,54 +139,35 @@ export class MemoryStore implements Store {
     if (this.#state) this.#state = raiseScopes(this.#state, invalidations);
     for (const { key, version } of invalidations) {
       if (isScopeKey(key)) continue;
-      const known = this.#slots.get(key);
-      const record = raiseRecord(this.#get(key, nowMs), version);
-      this.#put(key, record, Math.max(known?.expiresAtMs ?? 0, nowMs + this.#tombstoneTtlMs));
-      this.#leases.delete(key);
+      const record = raiseRecord(this.#records.get(key, nowMs), version);
+      const untilMs = Math.max(this.#records.untilMs(key), nowMs + this.#tombstoneTtlMs);
+      this.#put(key, record, untilMs, nowMs);
+      this.#leases.void(key);
     }
   }
 
-  #get(key: string, nowMs: number): StoredRecord | null {
-    const slot = this.#slots.get(key);
-    return slot && slot.expiresAtMs > nowMs ? slot.record : null;
-  }
-
-  #put(key: string, record: StoredRecord, expiresAtMs: number): void {
-    this.#slots.delete(key);
-    this.#slots.set(key, { record, expiresAtMs });
-    this.#values.delete(key);
-    if (record.value) this.#values.add(key);
-    const nowMs = this.#runtime.monoMs();
-    for (const [oldest, slot] of this.#slots) {
-      if (slot.expiresAtMs > nowMs) break;
-      this.#forget(oldest);
-    }
-    if (this.#values.size > this.#entriesMax) this.#evictValue();
-    if (this.#slots.size > this.#entriesMax * TOMBSTONES_PER_ENTRY) this.#forgetAll();
-  }
-
-  /** Evicts the value that was left alone longest, and keeps its tidemark. */
-  #evictValue(): void {
-    const key = this.#values.values().next().value!;
-    const slot = this.#slots.get(key)!;
-    this.#values.delete(key);
-    this.#slots.set(key, { ...slot, record: { ...slot.record, value: null } });
-  }
-
-  /** Too many tidemarks to keep: all are forgotten, and with the epoch every fill under way is refused. */
-  #forgetAll(): void {
-    this.#slots.clear();
-    this.#values.clear();
-    if (this.#state) this.#state = raiseStateEpoch(this.#state, this.#state.meta.horizon);
-  }
-
-  #forget(key: string): void {
-    this.#slots.delete(key);
-    this.#values.delete(key);
+  /**
+   * Writes a record. When that is one tidemark too many, the store counts as emptied.
+   *
+   * A single tidemark can't be forgotten by raising `base` to the horizon: an event that came by
+   * the fast path, or from above a horizon that a long transaction holds back, is not below it.
+   * An emptied store is what the region knows how to mend: it gets a new incarnation, so that
+   * fills under way and proofs of the old one count for nothing, and all above the new horizon is
+   * applied again.
+   */
+  #put(key: string, record: StoredRecord, untilMs: number, nowMs: number): void {
+    if (this.#records.put(key, record, untilMs, nowMs)) return;
+    this.#state = null;
+    this.#records.clear();
+    this.#leases.clear();
+    this.#records.put(key, { tidemark: record.tidemark, value: null }, untilMs, nowMs);
   }
 }
 
-/** @see MemoryStore */
+/**
+ * @throws ConfigurationError for options that can't work
+ * @see MemoryStore
+ */
 export function memoryStore(options: MemoryStoreOptions): MemoryStore {
   return new MemoryStore(options);
 }

@@ -17,7 +17,7 @@ export class Connection {
 
   constructor({ url, redis: options }: ResolvedRedisOptions) {
     this.#connectTimeoutMs = options.connectTimeout ?? 1_000;
-    this.redis = new Redis(url, { ...options });
+    this.redis = new Redis(url, { ...options, replyMapping: 'legacy' });
     this.redis.on('error', (error: Error) => {
       this.#lastError = error; // Without a listener it would be thrown.
     });

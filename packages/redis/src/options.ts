@@ -75,7 +75,6 @@ export function resolveRedisOptions(options: RedisStoreOptions): ResolvedRedisOp
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
       commandTimeout: commandTimeoutMs,
-      replyMapping: 'legacy',
     },
   };
 }

@@ -126,7 +126,9 @@ export class RedisStore implements Store {
 
   async initialise(incarnation: string, horizon: Position): Promise<StoreMeta> {
     if (!/^[!-~]{1,64}$/.test(incarnation)) {
-      throw new FormatError(`incarnation ${JSON.stringify(incarnation)} is not 1 to 64 visible ASCII characters`);
+      throw new FormatError(
+        `incarnation ${JSON.stringify(incarnation)} is not 1 to 64 visible ASCII characters`,
+      );
     }
     const text = await this.#run(
       this.#commands.tidemarkInitialise(3, ...this.#stateKeys, incarnation, horizon.era, horizon.xid),
@@ -203,7 +205,8 @@ export class RedisStore implements Store {
 
   #readMeta(text: string): StoreMeta {
     const meta = readMeta(text);
-    if (!meta) throw new FormatError(`${this.#metaKey} holds what is not a meta: delete it, the region resyncs`);
+    if (!meta)
+      throw new FormatError(`${this.#metaKey} holds what is not a meta: delete it, the region resyncs`);
     return meta;
   }
 

@@ -1,6 +1,5 @@
 import { type OpenStore, storeDifferential, storeSuite } from '@tidemark/conformance';
-import { StoreUnavailableError, systemRuntime } from '@tidemark/core';
-import { memoryStore } from '@tidemark/memory';
+import { StoreUnavailableError } from '@tidemark/core';
 import { type Server, startRedis } from '@tidemark/testbed';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -40,15 +39,7 @@ const open: OpenStore = async (options) => {
 
 storeSuite('redis', open);
 
-storeDifferential('redis', open, async (options) => {
-  const store = memoryStore({ runtime: systemRuntime, ...options });
-  return {
-    store,
-    naive: { get: async () => null, set: async () => {}, del: async () => {} },
-    clear: async () => store.clear(),
-    close: () => store.close(),
-  };
-});
+storeDifferential('redis', open);
 
 describe('a Redis that misbehaves', () => {
   const START = { era: 1, xid: 1 };

@@ -75,12 +75,14 @@ export function advanceState(
   if (comparePositions(advance.from, meta.horizon) > 0) return { state, outcome: 'gap' };
   const horizon = maxPosition(meta.horizon, advance.to);
   const newEra = horizon.era > meta.horizon.era;
-  let { base } = meta;
   let history = state.history.slice();
-  // The length bound holds even when the store's clock steps back; folding early is safe.
+  // A store that lost its history can't tell what it has forgotten since.
+  let base = history.length === 0 ? maxPosition(meta.base, meta.horizon) : meta.base;
+  // After its clock stepped back the samples' ages mean nothing. Folding early is safe: it costs loads.
+  const steppedBack = history.length > 0 && history.at(-1)!.atMs > nowMs;
   while (
-    history.length >= HISTORY_LENGTH_MAX ||
-    (history.length > 0 && history[0]!.atMs <= nowMs - forgetAfterMs)
+    history.length > 0 &&
+    (steppedBack || history.length >= HISTORY_LENGTH_MAX || history[0]!.atMs <= nowMs - forgetAfterMs)
   ) {
     base = maxPosition(base, history.shift()!.horizon);
   }

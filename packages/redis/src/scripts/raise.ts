@@ -54,7 +54,7 @@ local function advance(fe, fx, te, tx)
   for t, e, x in string.gmatch(get(KEYS[3]) or '', '(%d+) (%d+) (%d+)') do
     table.insert(history, { tonumber(t), tonumber(e), tonumber(x) })
   end
-  if #history == 0 then meta.be, meta.bx = meta.he, meta.hx end
+  if #history == 0 and before(meta.be, meta.bx, meta.he, meta.hx) then meta.be, meta.bx = meta.he, meta.hx end
   local back = #history > 0 and history[#history][1] > now
   while #history > 0 and (back or #history >= max or history[1][1] <= now - forget) do
     local h = table.remove(history, 1)

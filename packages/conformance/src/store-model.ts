@@ -1,0 +1,136 @@
+import {
+  advanceState,
+  type Fill,
+  fillRecord,
+  type FillVerdict,
+  initState,
+  type Invalidation,
+  isScopeKey,
+  judgeFill,
+  type LeaseAnswer,
+  type Position,
+  raiseRecord,
+  raiseScopes,
+  raiseStateEpoch,
+  type Store,
+  type StoreAnswer,
+  type StoreBatch,
+  type StoreBatchResult,
+  type StoredRecord,
+  type StoreMeta,
+  type StoreState,
+} from '@tidemark/core';
+
+interface Until<T> {
+  readonly is: T;
+  readonly untilMs: number;
+}
+
+/** The pure rules and nothing else: no bounds, and a clock that its test moves. */
+export class StoreModel implements Store {
+  nowMs = 0;
+  readonly #tombstoneTtlMs: number;
+  readonly #records = new Map<string, Until<StoredRecord>>();
+  readonly #holders = new Map<string, Until<string>>();
+  #state: StoreState | null = null;
+
+  constructor(tombstoneTtlMs: number) {
+    this.#tombstoneTtlMs = tombstoneTtlMs;
+  }
+
+  clear(): void {
+    this.#records.clear();
+    this.#holders.clear();
+    this.#state = null;
+  }
+
+  async read(keys: readonly string[]): Promise<StoreAnswer> {
+    const meta = this.#state?.meta ?? null;
+    return { meta, records: keys.map((key) => (meta ? this.#record(key) : null)), nowMs: this.nowMs };
+  }
+
+  async raise(invalidations: readonly Invalidation[]): Promise<void> {
+    if (this.#state) this.#state = raiseScopes(this.#state, invalidations);
+    for (const { key, version } of invalidations) {
+      if (isScopeKey(key)) continue;
+      const known = this.#record(key);
+      const lifeMs = known ? this.#records.get(key)!.untilMs : 0;
+      const untilMs = Math.max(lifeMs, this.nowMs + this.#tombstoneTtlMs);
+      this.#records.set(key, { is: raiseRecord(known, version), untilMs });
+      this.#holders.delete(`lease ${key}`);
+    }
+  }
+
+  async lease(key: string, token: string, ttlMs: number): Promise<LeaseAnswer> {
+    return { granted: this.#hold(`lease ${key}`, token, ttlMs) };
+  }
+
+  async release(key: string, token: string): Promise<void> {
+    this.#letGo(`lease ${key}`, token);
+  }
+
+  async fill(fill: Fill): Promise<FillVerdict> {
+    const record = this.#record(fill.key);
+    const leased =
+      fill.lease !== null && live(this.#holders.get(`lease ${fill.key}`), this.nowMs) === fill.lease;
+    const verdict = judgeFill(this.#state?.meta ?? null, record, fill, leased);
+    if (leased) this.#holders.delete(`lease ${fill.key}`);
+    if (verdict !== 'admitted') return verdict;
+    const untilMs = this.nowMs + Math.max(this.#tombstoneTtlMs, fill.freshMs + fill.staleMs);
+    this.#records.set(fill.key, { is: fillRecord(record, fill, this.nowMs), untilMs });
+    return verdict;
+  }
+
+  async apply({ invalidations, expect, mark, advance }: StoreBatch): Promise<StoreBatchResult> {
+    await this.raise(invalidations);
+    if (!this.#state) return { outcome: 'uninitialised', meta: null };
+    const marked = expect === null || expect === this.#state.mark;
+    this.#state = { ...this.#state, mark };
+    if (!advance) return { outcome: 'applied', meta: this.#state.meta };
+    const after = advanceState(this.#state, advance, marked, this.nowMs, this.#tombstoneTtlMs / 2);
+    this.#state = after.state;
+    return { outcome: after.outcome, meta: after.state.meta };
+  }
+
+  async initialise(incarnation: string, horizon: Position): Promise<StoreMeta> {
+    this.#state ??= initState(incarnation, horizon, this.nowMs);
+    return this.#state.meta;
+  }
+
+  async raiseEpoch(base: Position): Promise<void> {
+    if (this.#state) this.#state = raiseStateEpoch(this.#state, base);
+  }
+
+  async claim(role: string, holder: string, ttlMs: number): Promise<boolean> {
+    return this.#hold(`role ${role}`, holder, ttlMs);
+  }
+
+  async resign(role: string, holder: string): Promise<void> {
+    this.#letGo(`role ${role}`, holder);
+  }
+
+  async *keys(): AsyncGenerator<readonly string[]> {
+    yield [...this.#records.keys()].filter((key) => this.#record(key) !== null);
+  }
+
+  async close(): Promise<void> {}
+
+  #record(key: string): StoredRecord | null {
+    return live(this.#records.get(key), this.nowMs);
+  }
+
+  #hold(name: string, holder: string, ttlMs: number): boolean {
+    const held = live(this.#holders.get(name), this.nowMs);
+    if (held !== null && held !== holder) return false;
+    this.#holders.set(name, { is: holder, untilMs: this.nowMs + ttlMs });
+    return true;
+  }
+
+  #letGo(name: string, holder: string): void {
+    if (live(this.#holders.get(name), this.nowMs) === holder) this.#holders.delete(name);
+  }
+}
+
+function live<T>(entry: Until<T> | undefined, nowMs: number): T | null {
+  return entry && entry.untilMs > nowMs ? entry.is : null;
+}

@@ -1,0 +1,130 @@
+import type { Fill, Store } from '@tidemark/core';
+import * as fc from 'fast-check';
+import { bytes, fillOf, position, version } from './store-harness.ts';
+
+/** Keys that random histories touch. */
+export const KEYS = ['city:1', 'city:2', 'town:1'] as const;
+
+/** What one side of a comparison does a step with. */
+export interface Side {
+  readonly store: Store;
+  clear(): Promise<void>;
+  tick(ms: number): void;
+}
+
+/** One step of a random history; it answers what the store answered. */
+export interface Step {
+  run(side: Side): Promise<unknown>;
+  /** What a failing history is printed as. */
+  toString(): string;
+}
+
+const key = fc.constantFrom(...KEYS);
+const token = fc.constantFrom('a', 'b');
+const life = fc.constantFrom('life-1', 'life-1', 'life-1', 'life-2');
+const anyVersion = fc.record({
+  era: fc.constantFrom(1, 1, 1, 2, 2 ** 33),
+  n: fc.oneof({ weight: 9, arbitrary: fc.integer({ min: 0, max: 6 }) }, fc.constant(2 ** 53 - 1)),
+});
+const invalidation = fc.record({
+  key: fc.oneof({ weight: 6, arbitrary: key }, fc.constantFrom('city', 'town')),
+  version: anyVersion,
+});
+const invalidations = fc.array(invalidation, { maxLength: 4 });
+const xid = fc.integer({ min: 98, max: 106 });
+const mark = fc.constantFrom('m1', 'm2', 'm3');
+const lifeMs = fc.constantFrom(40, 1_000, 60_000);
+
+/** A fill as of some state that a node may have seen, the current one or not. */
+const anyFill: fc.Arbitrary<Partial<Fill>> = fc.record({
+  key,
+  version: fc.option(anyVersion, { freq: 6, nil: null }),
+  scope: fc.integer({ min: 0, max: 6 }),
+  asOf: fc.record({ era: fc.constantFrom(1, 1, 2), xid }),
+  incarnation: life,
+  epoch: fc.integer({ min: 0, max: 2 }),
+  revision: fc.integer({ min: 0, max: 4 }),
+  schema: fc.integer({ min: 1, max: 2 }),
+  freshMs: lifeMs,
+  staleMs: fc.constantFrom(0, 0.5, 5_000, 2 ** 32 + 1),
+  lease: fc.option(token, { nil: null }),
+  data: fc.option(fc.string().map(bytes), { freq: 4, nil: null }),
+});
+
+/** What a node does: labels and state as they are now, so that most of these are admitted. */
+async function freshFill(store: Store, changes: Partial<Fill>): Promise<unknown> {
+  const { meta, records } = await store.read([changes.key!]);
+  if (!meta) return null;
+  const tidemark = records[0]?.tidemark ?? version(0, meta.horizon.era);
+  const { key: of, freshMs, staleMs, data } = changes as Fill;
+  return store.fill(fillOf(meta, { key: of, version: tidemark, scope: 2 ** 53 - 1, freshMs, staleMs, data }));
+}
+
+const apply = fc
+  .record({
+    invalidations,
+    expect: fc.option(mark),
+    mark,
+    from: xid,
+    to: xid,
+    era: fc.constantFrom(1, 1, 1, 2),
+    advances: fc.boolean(),
+  })
+  .map(({ from, to, era, advances, ...batch }) =>
+    step('apply', { from, to, era, advances, ...batch }, async ({ store }) => {
+      const advance = { from: position(from), to: position(to, era) };
+      const { outcome } = await store.apply(advances ? { ...batch, advance } : batch);
+      return outcome;
+    }),
+  );
+
+const staleFill = anyFill.map((changes) =>
+  step('fill', changes, async ({ store }) => {
+    const { meta } = await store.read([]);
+    return meta && store.fill(fillOf(meta, changes));
+  }),
+);
+
+/** Any step; those that let time pass only for stores whose clock can be moved. */
+export function anyStep(ticks: boolean): fc.Arbitrary<Step> {
+  return fc.oneof(
+    {
+      weight: 4,
+      arbitrary: invalidations.map((events) => step('raise', events, ({ store }) => store.raise(events))),
+    },
+    { weight: 4, arbitrary: staleFill },
+    {
+      weight: 4,
+      arbitrary: anyFill.map((some) => step('fresh fill', some, ({ store }) => freshFill(store, some))),
+    },
+    { weight: 5, arbitrary: apply },
+    { weight: 2, arbitrary: of('lease', fc.tuple(key, token), (store, [k, t]) => store.lease(k, t, 60_000)) },
+    { weight: 1, arbitrary: of('release', fc.tuple(key, token), (store, [k, t]) => store.release(k, t)) },
+    { weight: 1, arbitrary: of('epoch', xid, (store, x) => store.raiseEpoch(position(x))) },
+    { weight: 1, arbitrary: of('claim', token, (store, t) => store.claim('applier', t, 60_000)) },
+    { weight: 1, arbitrary: of('resign', token, (store, t) => store.resign('applier', t)) },
+    {
+      weight: 1,
+      arbitrary: of('initialise', fc.tuple(life, xid), (store, [l, x]) => store.initialise(l, position(x))),
+    },
+    { weight: 1, arbitrary: fc.constant(step('clear', null, (side) => side.clear())) },
+    {
+      weight: ticks ? 4 : 0,
+      arbitrary: fc
+        .constantFrom(1, 40, 1_000, 20_000, 60_000)
+        .map((ms) => step('tick', ms, async (side) => side.tick(ms))),
+    },
+  );
+}
+
+function of<T>(
+  name: string,
+  argument: fc.Arbitrary<T>,
+  run: (store: Store, argument: T) => Promise<unknown>,
+) {
+  return argument.map((drawn) => step(name, drawn, ({ store }) => run(store, drawn)));
+}
+
+function step(name: string, argument: unknown, run: Step['run']): Step {
+  return { run, toString: () => `${name} ${JSON.stringify(argument)}` };
+}
