@@ -17,6 +17,7 @@ import type { ReadResult } from './read-result.ts';
 import { SeenFloors } from './seen-floors.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { Counters } from './stats.ts';
+import { lifetime, StoreFiller } from './store-filler.ts';
 
 const UNPROVEN = Number.NEGATIVE_INFINITY;
 const READ_BATCH_MAX = 512;
@@ -43,6 +44,7 @@ export class ReadPath {
   readonly #flights = new SingleFlight<Result>();
   readonly #batcher: ReadBatcher | null;
   readonly #loader: Loader;
+  readonly #filler: StoreFiller;
   readonly #options: ResolvedOptions<unknown, unknown>;
   readonly #counters: Counters;
   readonly #observed: boolean;
@@ -55,6 +57,7 @@ export class ReadPath {
     this.l1 = new L1Cache(options.l1EntriesMax, options.store === null && options.bus === null);
     this.#batcher = options.store && new ReadBatcher(options.store, READ_BATCH_MAX);
     this.#loader = new Loader(options);
+    this.#filler = new StoreFiller(options, counters);
   }
 
   /** The entry that L1 may serve for this read, or undefined. Synchronous, no I/O. */
@@ -187,7 +190,7 @@ export class ReadPath {
     try {
       return await this.#batcher.read(key);
     } catch {
-      this.#storeFailed('read');
+      this.#filler.failed('read');
       return null;
     }
   }
@@ -266,11 +269,11 @@ export class ReadPath {
 
   async #load(miss: Miss, meta: StoreMeta | null, why: Result['why'], mayWait: boolean): Promise<Result> {
     const { keyspace, params, key } = miss;
-    const { store, runtime, loadTimeoutMs } = this.#options;
+    const { store, runtime } = this.#options;
     const token = runtime.randomId();
     let leased = false;
     if (store && meta) {
-      leased = await this.#lease(key, token, loadTimeoutMs);
+      leased = await this.#filler.lease(key, token);
       if (!leased && mayWait) {
         const found = await this.#awaitFill(miss, token);
         if (typeof found === 'object') return found;
@@ -282,23 +285,14 @@ export class ReadPath {
       const loaded = await this.#loader.load(keyspace, key, params);
       return await this.#settle(miss, meta, loaded, leased ? token : null, why);
     } catch (error) {
-      if (leased) await store!.release(key, token).catch(() => this.#storeFailed('release'));
+      if (leased) await this.#filler.release(key, token);
       throw error;
-    }
-  }
-
-  async #lease(key: string, token: string, ttlMs: number): Promise<boolean> {
-    try {
-      return (await this.#options.store!.lease(key, token, ttlMs)).granted;
-    } catch {
-      this.#storeFailed('lease');
-      return false;
     }
   }
 
   /** Another process loads the key: waits for its fill, its lease, or until it took too long. */
   async #awaitFill(miss: Miss, token: string): Promise<Result | boolean> {
-    const { runtime, leaseWaitMs, loadTimeoutMs, telemetry } = this.#options;
+    const { runtime, leaseWaitMs, telemetry } = this.#options;
     const beganMs = runtime.monoMs();
     let outcome: Result | boolean = false;
     for (let pollMs = LEASE_POLL_FIRST_MS; runtime.monoMs() - beganMs < leaseWaitMs;) {
@@ -311,7 +305,7 @@ export class ReadPath {
         outcome = found;
         break;
       }
-      if (await this.#lease(miss.key, token, loadTimeoutMs)) {
+      if (await this.#filler.lease(miss.key, token)) {
         outcome = true;
         break;
       }
@@ -331,9 +325,8 @@ export class ReadPath {
     const { keyspace, key, ticket } = miss;
     const { runtime } = this.#options;
     const { value, label, startedAtMs } = loaded;
-    const freshMs = value === null ? keyspace.negativeTtlMs : keyspace.ttlMs;
-    const staleMs = value === null ? 0 : keyspace.staleMs;
-    const admitted = meta === null || (await this.#fill(miss, meta, loaded, lease, freshMs, staleMs));
+    const { freshMs, staleMs } = lifetime(keyspace, value);
+    const admitted = meta === null || (await this.#filler.fill(keyspace, key, meta, loaded, lease));
     const overtaken = label
       ? this.#floors.isBelow(key, label.version)
       : this.#floors.heardSince(key, startedAtMs);
@@ -357,41 +350,6 @@ export class ReadPath {
     };
   }
 
-  /** False when a rule of the store refused the value; a store that is down refuses nothing. */
-  async #fill(
-    miss: Miss,
-    meta: StoreMeta,
-    { value, label }: Loaded,
-    lease: string | null,
-    freshMs: number,
-    staleMs: number,
-  ): Promise<boolean> {
-    const { keyspace, key } = miss;
-    const { store, codec, telemetry } = this.#options;
-    try {
-      const verdict = await store!.fill({
-        key,
-        version: label?.version ?? null,
-        scope: label?.scope ?? meta.scopes.get(keyspace.name) ?? 0,
-        asOf: label?.asOf ?? meta.horizon,
-        incarnation: meta.incarnation,
-        epoch: meta.epoch,
-        revision: meta.revision,
-        schema: keyspace.schemaVersion,
-        freshMs,
-        staleMs,
-        data: value === null ? null : codec.encode(value),
-        lease,
-      });
-      telemetry.record({ type: 'fill', keyspace: keyspace.name, verdict });
-      if (verdict !== 'admitted') this.#counters.fillsRefused += 1;
-      return verdict === 'admitted';
-    } catch {
-      this.#storeFailed('fill');
-      return true;
-    }
-  }
-
   #revalidate(miss: Miss): void {
     const nowMs = this.#options.runtime.monoMs();
     this.#flights
@@ -400,11 +358,6 @@ export class ReadPath {
         return this.#load(miss, answer?.meta ?? null, 'expired', false);
       })
       .catch(() => {}); // The stale value was served; the next read tries again.
-  }
-
-  #storeFailed(operation: string): void {
-    this.#counters.storeErrors += 1;
-    this.#options.telemetry.record({ type: 'store-error', operation });
   }
 
   #record(keyspace: AnyKeyspace, tier: Result['tier'], why: Result['why']): void {

@@ -1,0 +1,81 @@
+import type { Store } from '../ports/store.ts';
+import type { StoreMeta } from '../protocol/record.ts';
+import type { Loaded } from './loader.ts';
+import type { AnyKeyspace, ResolvedOptions } from './options.ts';
+import type { Counters } from './stats.ts';
+
+/** How long a loaded value is fresh, and may be served stale after that, ms. */
+export function lifetime(
+  keyspace: AnyKeyspace,
+  value: unknown,
+): { readonly freshMs: number; readonly staleMs: number } {
+  if (value === null) return { freshMs: keyspace.negativeTtlMs, staleMs: 0 };
+  return { freshMs: keyspace.ttlMs, staleMs: keyspace.staleMs };
+}
+
+/** What a miss asks of the store: a lease, then a fill. A store that is away stops neither. */
+export class StoreFiller {
+  readonly #store: Store | null;
+  readonly #options: ResolvedOptions<unknown, unknown>;
+  readonly #counters: Counters;
+
+  constructor(options: ResolvedOptions<unknown, unknown>, counters: Counters) {
+    this.#store = options.store;
+    this.#options = options;
+    this.#counters = counters;
+  }
+
+  async lease(key: string, token: string): Promise<boolean> {
+    try {
+      return (await this.#store!.lease(key, token, this.#options.loadTimeoutMs)).granted;
+    } catch {
+      this.failed('lease');
+      return false;
+    }
+  }
+
+  async release(key: string, token: string): Promise<void> {
+    try {
+      await this.#store!.release(key, token);
+    } catch {
+      this.failed('release'); // It expires by itself.
+    }
+  }
+
+  /** False when a rule of the store refused the value; a store that is away refuses nothing. */
+  async fill(
+    keyspace: AnyKeyspace,
+    key: string,
+    meta: StoreMeta,
+    { value, label }: Loaded,
+    lease: string | null,
+  ): Promise<boolean> {
+    const { codec, telemetry } = this.#options;
+    try {
+      const verdict = await this.#store!.fill({
+        key,
+        version: label?.version ?? null,
+        scope: label?.scope ?? meta.scopes.get(keyspace.name) ?? 0,
+        asOf: label?.asOf ?? meta.horizon,
+        incarnation: meta.incarnation,
+        epoch: meta.epoch,
+        revision: meta.revision,
+        schema: keyspace.schemaVersion,
+        ...lifetime(keyspace, value),
+        data: value === null ? null : codec.encode(value),
+        lease,
+      });
+      telemetry.record({ type: 'fill', keyspace: keyspace.name, verdict });
+      if (verdict !== 'admitted') this.#counters.fillsRefused += 1;
+      return verdict === 'admitted';
+    } catch {
+      this.failed('fill');
+      return true;
+    }
+  }
+
+  failed(operation: string): void {
+    this.#counters.storeErrors += 1;
+    this.#options.telemetry.record({ type: 'store-error', operation });
+  }
+}
