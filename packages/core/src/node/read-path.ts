@@ -132,6 +132,7 @@ export class ReadPath {
     const answers = await Promise.all(keys.map((key) => this.#ask(key)));
     const results = answers.map((answer, i): Result | null => {
       const found = answer && this.#judge(misses[i]!, answer, consistency);
+      if (found === 'unproven') this.#mayBypass(keys[i]!, consistency);
       return typeof found === 'object' ? found : null;
     });
     const absent = misses.map((_, i) => i).filter((i) => results[i] === null);
@@ -256,15 +257,20 @@ export class ReadPath {
     if (consistency === 'eventual') {
       return this.#flights.do(miss.key, UNPROVEN, nowMs, () => this.#load(miss, meta, why, true));
     }
-    if (why === 'unproven' && consistency.whenUnproven === 'fail') {
-      throw new StalenessUnprovenError(miss.key, consistency.ms, nowMs - this.proof.closedMs);
-    }
+    if (why === 'unproven') this.#mayBypass(miss.key, consistency);
     const joined = await this.#flights.do(miss.key, nowMs - consistency.ms, nowMs, () =>
       this.#load(miss, meta, why, false),
     );
     // A flight that an eventual reader began may have ended with another process' value.
     if (joined.stalenessBoundMs <= consistency.ms) return joined;
     return this.#load(miss, meta, why, false);
+  }
+
+  /** @throws StalenessUnprovenError when the read would rather fail than ask the source */
+  #mayBypass(key: string, consistency: Consistency): void {
+    if (consistency === 'eventual' || consistency.whenUnproven === 'bypass') return;
+    const provenMs = this.#options.runtime.monoMs() - this.proof.closedMs;
+    throw new StalenessUnprovenError(key, consistency.ms, provenMs);
   }
 
   async #load(miss: Miss, meta: StoreMeta | null, why: Result['why'], mayWait: boolean): Promise<Result> {
