@@ -47,7 +47,8 @@ export async function startMesh(
       const connectionString = infrastructure.sourceUrl(region);
       const source = postgresSource({
         connectionString,
-        poolMax: 16,
+        // A far source answers a connection once a round trip.
+        poolMax: region === set.home.id ? 12 : 36,
         statementTimeoutMs: SOURCE_TIMEOUT_MS,
         connectTimeoutMs: SOURCE_TIMEOUT_MS,
       });

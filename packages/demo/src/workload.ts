@@ -11,8 +11,8 @@ import { type Random, seededRandom, weightedPicker } from './random.ts';
 /** The promise that the demo's bounded reads ask for. */
 const BOUND_MS = 2_000;
 
-const READERS_PER_NODE = 24;
-const READER_PAUSE_MS = 16;
+const READERS_PER_NODE = 64;
+const READER_PAUSE_MS = 40;
 const WRITER_PAUSE_MS = 80;
 
 export interface WorkloadNode {
