@@ -1,6 +1,5 @@
-import type { StoreMeta } from '@tidemark/core';
-import { judgeRecord } from '@tidemark/core';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Advance, judgeRecord, type StoreMeta } from '@tidemark/core';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   bytes,
   fillOf,
@@ -67,6 +66,58 @@ export function storeRaces(name: string, open: OpenStore): void {
       expect(await store.fill(late)).toBe('uninitialised');
       await store.initialise('life-2', position(110));
       expect(await store.fill(late)).toBe('incarnation');
+      expect(await served()).toBeNull();
+    });
+
+    it('the old fill is refused when its tombstone expired meanwhile', async () => {
+      const tombstoneTtlMs = 300;
+      const short = await open({ tombstoneTtlMs });
+      try {
+        const first = await short.store.initialise('life-1', START);
+        const late = fillOf(first, { version: version(1), data: bytes('old') });
+        // The event and the barrier that covers it.
+        let xid = START.xid + 1;
+        const event = { key: KEY, version: version(2) };
+        const barrier = (): Advance => ({ from: position(xid), to: position((xid += 1)) });
+        const applied = {
+          invalidations: [event],
+          expect: null,
+          mark: 'm',
+          advance: { from: START, to: position(xid) },
+        };
+        await short.store.apply(applied);
+        // Barriers come as they always do, until the tidemark is gone.
+        await vi.waitFor(
+          async () => {
+            await short.store.apply({ invalidations: [], expect: null, mark: 'm', advance: barrier() });
+            expect(await short.store.fill(late)).not.toBe('admitted');
+            expect((await short.store.read([KEY])).records).toEqual([null]);
+          },
+          { interval: 10, timeout: 10_000 },
+        );
+        expect(await short.store.fill(late)).toBe('base');
+        const { meta: now } = await short.store.read([]);
+        expect(await short.store.fill(fillOf(now!, { version: version(2) }))).toBe('admitted');
+      } finally {
+        await short.close();
+      }
+    });
+
+    it('the old fill is refused after an epoch or a flush of its keyspace', async () => {
+      const { store } = harness;
+      await store.raise([{ key: 'city', version: version(9) }]);
+      expect(await store.fill(fillOf(meta, { version: version(1), scope: 8 }))).toBe('scope');
+      await store.raiseEpoch(START);
+      expect(await store.fill(fillOf(meta, { version: version(1), scope: 9 }))).toBe('epoch');
+      expect(await served()).toBeNull();
+    });
+
+    it('a value without a version: the event voids its lease, and with it the late fill', async () => {
+      const { store } = harness;
+      await store.lease(KEY, 'reader', 60_000);
+      const late = fillOf(meta, { version: null, data: bytes('old'), lease: 'reader' });
+      await store.apply({ invalidations: [{ key: KEY, version: version(2) }], expect: null, mark: 'm1' });
+      expect(await store.fill(late)).toBe('lease');
       expect(await served()).toBeNull();
     });
 

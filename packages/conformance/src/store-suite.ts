@@ -160,6 +160,14 @@ export function storeSuite(name: string, open: OpenStore): void {
       });
     });
 
+    it('a fill gives its lease back, admitted or refused', async () => {
+      await store.lease(KEY, 'a', 60_000);
+      expect(await store.fill(fillOf(meta, { lease: 'a' }))).toBe('admitted');
+      expect(await store.lease(KEY, 'b', 60_000)).toEqual({ granted: true });
+      expect(await store.fill(fillOf(meta, { version: version(0), lease: 'b' }))).toBe('below-tidemark');
+      expect(await store.lease(KEY, 'c', 60_000)).toEqual({ granted: true });
+    });
+
     describe('apply', () => {
       it('moves the horizon when the barrier chains, and says when it does not', async () => {
         const advance = { from: START, to: position(110) };

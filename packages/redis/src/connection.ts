@@ -50,8 +50,8 @@ export class Connection {
       return await command;
     } catch (cause) {
       const { host, port } = this.redis.options;
-      const reasons = [cause, this.#lastError].filter((error) => error instanceof Error);
-      const why = [...new Set(reasons.map(({ message }) => message))].join('; ');
+      const error = this.#lastError ?? cause; // Why it is not connected says more than that it isn't.
+      const why = error instanceof Error ? error.message : String(error);
       throw new StoreUnavailableError(
         `Redis at ${host}:${port} did not do it: ${why}; reads and writes go on without it, check that it is up and reachable`,
         { cause },
@@ -82,6 +82,8 @@ export class Connection {
     await new Promise<void>((resolve) => {
       this.redis.once('end', () => resolve());
       this.redis.disconnect();
+      // Disconnecting waits for the other side to close too, which a hung server never does.
+      this.redis.stream?.destroy();
     });
   }
 

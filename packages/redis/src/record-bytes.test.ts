@@ -1,0 +1,20 @@
+import * as fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { readRecord } from './record-bytes.ts';
+
+it('any bytes are read without a throw, and what is served is in range', () => {
+  const start = fc.uint8Array({ minLength: 0, maxLength: 120 });
+  const headed = start.map((bytes) => {
+    bytes.set([0xd4, 1, 1, 0].slice(0, bytes.length));
+    return bytes;
+  });
+  fc.assert(
+    fc.property(fc.oneof(start, headed), (bytes) => {
+      const { record, unreadable } = readRecord(Buffer.from(bytes), 0);
+      if (record === null) expect(unreadable).toBe(true);
+      else expect(Number.isSafeInteger(record.tidemark.n) && record.tidemark.n >= 0).toBe(true);
+      if (record?.value) expect(record.value.version.n).toBeLessThanOrEqual(2 ** 53 - 1);
+    }),
+    { numRuns: 1_000 },
+  );
+});
