@@ -2,7 +2,10 @@ import { defaultServerConditions } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 // Without `module`: bundlers' builds, such as OpenTelemetry's, are not what Node itself loads.
-const conditions = ['@tidemark/source', ...defaultServerConditions.filter((condition) => condition !== 'module')];
+const conditions = [
+  '@tidemark/source',
+  ...defaultServerConditions.filter((condition) => condition !== 'module'),
+];
 const SERVER_TESTS = 'packages/*/{src,test}/**/*.{redis,nats,pg,mesh}.test.ts';
 
 export default defineConfig({

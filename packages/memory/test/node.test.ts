@@ -155,7 +155,7 @@ describe('a region of memory parts', () => {
     const mesh = memoryMesh({ runtime: systemRuntime, regions: ['us', 'eu'], delayMs: () => 2 });
     const source = memorySource({ runtime: systemRuntime });
     opened.push(source);
-    const nodes = [];
+    const nodes: TidemarkNode<MemoryTx>[] = [];
     const stores: Store[] = [];
     for (const id of ['us', 'eu']) {
       const bus = mesh.bus(id);

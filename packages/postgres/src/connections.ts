@@ -10,9 +10,9 @@ const CLOSE_WAIT_MS = 2_000;
 export interface Lent {
   readonly client: PoolClient;
   /** True once the connection died. */
-  lost(): boolean;
+  readonly lost: () => boolean;
   /** Keeps the connection from going back to the pool. */
-  discard(): void;
+  readonly discard: () => void;
 }
 
 /** A pool whose connections are checked when they are new, and thrown away once they are in doubt. */
@@ -25,7 +25,9 @@ export class Connections {
   constructor(config: PoolConfig, prepare: (client: ClientBase) => Promise<void>) {
     this.#pool = new pg.Pool({
       ...config,
-      verify: (client, done) => void prepare(client).then(() => done(), done),
+      verify: (client, done) => {
+        prepare(client).then(() => done(), done); // oxlint-disable-line promise/no-callback-in-promise
+      },
     });
     // An idle connection that dies is reported here; without a listener it would end the process.
     this.#pool.on('error', () => {});

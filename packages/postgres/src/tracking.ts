@@ -108,7 +108,7 @@ async function findRelations(client: PoolClient, table: string): Promise<Relatio
     ));
   } catch (error) {
     // 42601, 42602: text that is not a name at all.
-    if (!/^42/.test(String((error as { code?: unknown }).code))) throw error;
+    if (!String((error as { code?: unknown }).code).startsWith('42')) throw error;
     await client.query('ROLLBACK TO SAVEPOINT find');
   }
   const root = rows[0];

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run, say, Stop } from './run.mjs';
 
-export { main, run, Stop } from './run.mjs';
+export { main, run, say } from './run.mjs';
 export { ensureServices } from './services.mjs';
 
 /** Top folder of the checkout. */

@@ -24,7 +24,11 @@ export async function renewIdentity(cluster: string): Promise<void> {
   for (const name of await readdir(wal)) {
     if (!WAL_SEGMENT.test(name)) continue;
     const segment = await open(join(wal, name), 'r+');
-    await segment.write(identifier, 0, IDENTIFIER_BYTES, WAL_OFFSET).finally(() => segment.close());
+    try {
+      await segment.write(identifier, 0, IDENTIFIER_BYTES, WAL_OFFSET);
+    } finally {
+      await segment.close();
+    }
   }
 }
 

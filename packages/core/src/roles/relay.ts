@@ -68,7 +68,11 @@ export class Relay {
         const leadership = await this.#source.lead(CURSOR_NAME);
         if (leadership) {
           telemetry.record({ type: 'role', role: 'relay', leading: true });
-          await this.#lead(leadership).finally(() => leadership.resign());
+          try {
+            await this.#lead(leadership);
+          } finally {
+            await leadership.resign();
+          }
         }
         failures = 0;
       } catch {

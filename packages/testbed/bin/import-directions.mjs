@@ -1,0 +1,34 @@
+// Which of our packages may import which. Development dependencies (tests) are free.
+
+/** @type {Readonly<Record<string, readonly string[] | 'anything'>>} */
+const DIRECTIONS = {
+  core: [],
+  memory: ['core'],
+  redis: ['core'],
+  nats: ['core'],
+  postgres: ['core'],
+  otel: ['core'],
+  warmup: ['core'],
+  verifier: ['core'],
+  conformance: ['core'],
+  console: ['core'],
+  simulator: ['core', 'memory'],
+  testbed: [],
+  regions: [],
+  cli: 'anything',
+  demo: 'anything',
+  bench: 'anything',
+};
+
+/** Names of the packages that the table knows. */
+export const KNOWN_PACKAGES = Object.keys(DIRECTIONS);
+
+/**
+ * Whether the sources of package `from` may import package `to`; both without scope.
+ * @param {string} from
+ * @param {string} to
+ */
+export function mayImport(from, to) {
+  const allowed = DIRECTIONS[from] ?? [];
+  return from === to || allowed === 'anything' || allowed.includes(to);
+}
