@@ -181,3 +181,22 @@ it('a Redis that is short of memory evicts records, never the meta, and keeps th
     await small.close();
   }
 });
+
+it('a Redis that is full and may not evict refuses changes whole, and still reads', async () => {
+  const small = await RedisHarness.start(['--maxmemory-policy', 'noeviction']);
+  try {
+    const full = await small.open({ namespace: 'full' });
+    const meta = await full.initialise('life', START);
+    await full.fill(fillOf(meta));
+    await small.client.config('SET', 'maxmemory', '1');
+    const advance = { from: START, to: { era: 1, xid: 101 } };
+    await expect(full.apply({ invalidations: RAISE, expect: null, mark: 'm', advance })).rejects.toThrow(
+      /OOM/,
+    );
+    const { meta: now, records } = await full.read([KEY]);
+    expect(now).toEqual(meta);
+    expect(records[0]?.tidemark).toEqual(version(1));
+  } finally {
+    await small.close();
+  }
+});
