@@ -78,9 +78,16 @@ export class Connection {
     } catch {
       // It hangs or went away: there is nothing to wait for.
     }
-    if (this.redis.status === 'end') return;
+    const { status } = this.redis;
+    if (status === 'end') return;
     await new Promise<void>((resolve) => {
-      this.redis.once('end', () => resolve());
+      // While it waits to reconnect there is no socket whose end ioredis would report.
+      const waitMs = status === 'reconnecting' ? 0 : this.#connectTimeoutMs;
+      const timer = setTimeout(resolve, waitMs);
+      this.redis.once('end', () => {
+        clearTimeout(timer);
+        resolve();
+      });
       this.redis.disconnect();
       // Disconnecting waits for the other side to close too, which a hung server never does.
       this.redis.stream?.destroy();

@@ -41,6 +41,8 @@ export interface ResolvedRedisOptions {
 
 const RETRY_FIRST_MS = 25;
 const RETRY_MAX_MS = 1_000;
+/** ioredis keeps a timer this long even for a socket that is closed already. */
+const DISCONNECT_TIMEOUT_MS = 100;
 
 /** @throws ConfigurationError naming the option that is wrong */
 export function resolveRedisOptions(options: RedisStoreOptions): ResolvedRedisOptions {
@@ -64,6 +66,7 @@ export function resolveRedisOptions(options: RedisStoreOptions): ResolvedRedisOp
     onUnreadable: options.onUnreadable ?? (() => {}),
     redis: {
       connectTimeout: Math.max(1_000, commandTimeoutMs),
+      disconnectTimeout: DISCONNECT_TIMEOUT_MS,
       socketTimeout: Math.max(2_000, commandTimeoutMs * 4),
       retryStrategy: (attempt) =>
         Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2),

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { StoreUnavailableError } from '@tidemark/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RedisStore } from '../src/index.ts';
@@ -101,6 +102,21 @@ describe('a Redis that is away', () => {
     }
   });
 
+  it('away: close resolves, whatever the connection is just doing', async () => {
+    const stores = await Promise.all(Array.from({ length: 16 }, () => redis.open()));
+    await redis.server.stop();
+    const closing = stores.map(async (one, i) => {
+      await setTimeout(i * 12);
+      const beganMs = performance.now();
+      await one.close();
+      await expect(one.read([KEY])).rejects.toBeInstanceOf(StoreUnavailableError);
+      return performance.now() - beganMs;
+    });
+    await setTimeout(100);
+    await redis.server.start();
+    for (const tookMs of await Promise.all(closing)) expect(tookMs).toBeLessThan(1_000);
+  });
+
   it('away at the start: the store opens, and works once it is there', async () => {
     await redis.server.stop();
     const late = await redis.open();
@@ -185,14 +201,16 @@ it('a Redis that is short of memory evicts records, never the meta, and keeps th
 it('a Redis that is full and may not evict refuses changes whole, and still reads', async () => {
   const small = await RedisHarness.start(['--maxmemory-policy', 'noeviction']);
   try {
-    const full = await small.open({ namespace: 'full' });
+    const full = await small.open();
     const meta = await full.initialise('life', START);
     await full.fill(fillOf(meta));
     await small.client.config('SET', 'maxmemory', '1');
     const advance = { from: START, to: { era: 1, xid: 101 } };
-    await expect(full.apply({ invalidations: RAISE, expect: null, mark: 'm', advance })).rejects.toThrow(
-      /OOM/,
-    );
+    const applied = full.apply({ invalidations: RAISE, expect: null, mark: 'm', advance });
+    await expect(applied).rejects.toMatchObject({
+      code: 'E_STORE_UNAVAILABLE',
+      message: expect.stringContaining('OOM'),
+    });
     const { meta: now, records } = await full.read([KEY]);
     expect(now).toEqual(meta);
     expect(records[0]?.tidemark).toEqual(version(1));
