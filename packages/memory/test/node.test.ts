@@ -5,6 +5,7 @@ import {
   type LoadContext,
   type NodeOptions,
   startNode,
+  StoreUnavailableError,
   type Store,
   systemRuntime,
   type TidemarkNode,
@@ -204,6 +205,32 @@ describe('a region of memory parts', () => {
       expect((await eu!.get(products, { id: 1 }))?.stock).toBe(3);
       await new Promise((resolve) => setImmediate(resolve));
     }
+  });
+
+  it('a load that outlasts the memory of what overtook it is not cached when the store is away', async () => {
+    const { nodes, stores, set } = await region();
+    const [us] = nodes;
+    await set(0, 1);
+    await vi.waitFor(() => expect(us!.stats().stalenessBoundMs).toBeLessThan(500), WAIT);
+    let release = (): void => {};
+    const reached = new Promise<void>((resolve) => (gate.reached = resolve));
+    gate.wait = new Promise((resolve) => (release = resolve));
+    const late = us!.get(products, { id: 1 });
+    await reached;
+    gate.wait = null;
+    await set(1, 2);
+    // A claim newer than the event: the node forgets what it heard, since every store state knows it.
+    const sinceMs = performance.now();
+    await vi.waitFor(
+      () => expect(us!.stats().stalenessBoundMs).toBeLessThan(performance.now() - sinceMs),
+      WAIT,
+    );
+    const fill = vi.spyOn(stores[0]!, 'fill').mockRejectedValueOnce(new StoreUnavailableError('away'));
+    release();
+    expect((await late)?.stock).toBe(1);
+    expect(fill).toHaveBeenCalledTimes(1);
+    expect(us!.peek(products, { id: 1 })).toBeUndefined();
+    expect((await us!.get(products, { id: 1 }))?.stock).toBe(2);
   });
 
   it('proves its staleness bound, and a bounded read says so or asks the source', async () => {

@@ -332,12 +332,14 @@ export class ReadPath {
     const { runtime } = this.#options;
     const { value, label, startedAtMs } = loaded;
     const { freshMs, staleMs } = lifetime(keyspace, value);
-    const admitted = meta === null || (await this.#filler.fill(keyspace, key, meta, loaded, lease));
+    const word = meta === null ? 'away' : await this.#filler.fill(keyspace, key, meta, loaded, lease);
     const overtaken = label
       ? this.#floors.isBelow(key, label.version)
       : this.#floors.heardSince(key, startedAtMs);
+    // Without the store's word only this node's memory can tell that nothing overtook the load.
+    const vouched = word === 'admitted' || (word === 'away' && this.#floors.remembersSince(startedAtMs));
     const nowMs = runtime.monoMs();
-    if (admitted && !overtaken) {
+    if (vouched && !overtaken) {
       const entry: L1Entry = {
         value,
         version: label?.version ?? null,

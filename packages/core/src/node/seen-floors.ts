@@ -16,6 +16,7 @@ export class SeenFloors {
   // In order of hearing: raising a key moves it to the end.
   readonly #floors = new Map<string, Seen>();
   readonly #max: number;
+  #forgottenBeforeMs = Number.NEGATIVE_INFINITY;
 
   constructor(max: number) {
     this.#max = max;
@@ -52,8 +53,14 @@ export class SeenFloors {
     return known !== undefined && known.atMs >= sinceMs;
   }
 
+  /** Whether everything heard at or after `sinceMs` is still remembered. */
+  remembersSince(sinceMs: number): boolean {
+    return sinceMs >= this.#forgottenBeforeMs;
+  }
+
   /** Forgets what was heard before `beforeMs`. */
   forget(beforeMs: number): void {
+    this.#forgottenBeforeMs = Math.max(this.#forgottenBeforeMs, beforeMs);
     for (const [key, { atMs }] of this.#floors) {
       if (atMs >= beforeMs) return;
       this.#floors.delete(key);

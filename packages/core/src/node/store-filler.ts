@@ -13,6 +13,9 @@ export function lifetime(
   return { freshMs: keyspace.ttlMs, staleMs: keyspace.staleMs };
 }
 
+/** Whether the store took a value; one that is `away` neither vouches for it nor refuses it. */
+export type FillWord = 'admitted' | 'refused' | 'away';
+
 /** What a miss asks of the store: a lease, then a fill. A store that is away stops neither. */
 export class StoreFiller {
   readonly #store: Store | null;
@@ -42,14 +45,14 @@ export class StoreFiller {
     }
   }
 
-  /** False when a rule of the store refused the value; a store that is away refuses nothing. */
+  /** The store's word on a loaded value. */
   async fill(
     keyspace: AnyKeyspace,
     key: string,
     meta: StoreMeta,
     { value, label }: Loaded,
     lease: string | null,
-  ): Promise<boolean> {
+  ): Promise<FillWord> {
     const { codec, telemetry } = this.#options;
     try {
       const verdict = await this.#store!.fill({
@@ -67,10 +70,10 @@ export class StoreFiller {
       });
       telemetry.record({ type: 'fill', keyspace: keyspace.name, verdict });
       if (verdict !== 'admitted') this.#counters.fillsRefused += 1;
-      return verdict === 'admitted';
+      return verdict === 'admitted' ? 'admitted' : 'refused';
     } catch {
       this.failed('fill');
-      return true;
+      return 'away';
     }
   }
 
