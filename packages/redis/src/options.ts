@@ -41,7 +41,7 @@ export interface ResolvedRedisOptions {
 
 const RETRY_FIRST_MS = 25;
 const RETRY_MAX_MS = 1_000;
-/** ioredis keeps a timer this long even for a socket that is closed already. */
+/** A hung server never closes its side. Short, since ioredis keeps the timer for closed sockets too. */
 const DISCONNECT_TIMEOUT_MS = 100;
 
 /** @throws ConfigurationError naming the option that is wrong */

@@ -110,6 +110,9 @@ describe('bytes in Redis', () => {
     await short.raise([{ key: 'city:1', version: version(4) }]);
     expect(await redis.client.strlen(`${namespace}:{city:1}`)).toBe(20);
     expect(await redis.client.pttl(`${namespace}:{city:1}`)).toBeGreaterThan(90_000);
+    await redis.client.pexpire(`${namespace}:{city:1}`, 1_000);
+    await short.raise([{ key: 'city:1', version: version(3) }]);
+    expect(await redis.client.pttl(`${namespace}:{city:1}`)).toBeGreaterThan(90_000);
     await short.fill(fillOf(meta, { version: version(4), freshMs: 500_000, staleMs: 500_000 }));
     await short.raise([{ key: 'city:1', version: version(5) }]);
     expect(await redis.client.pttl(`${namespace}:{city:1}`)).toBeGreaterThan(900_000);
