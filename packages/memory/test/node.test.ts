@@ -11,7 +11,14 @@ import {
   type TidemarkNode,
 } from '@tidemark/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { memoryMesh, memorySource, memoryStore, type MemoryDb, type MemoryTx } from '../src/index.ts';
+import {
+  type MemoryDb,
+  memoryMesh,
+  memorySource,
+  type MemoryStore,
+  memoryStore,
+  type MemoryTx,
+} from '../src/index.ts';
 
 interface Product {
   readonly id: number;
@@ -231,6 +238,26 @@ describe('a region of memory parts', () => {
     expect(fill).toHaveBeenCalledTimes(1);
     expect(us!.peek(products, { id: 1 })).toBeUndefined();
     expect((await us!.get(products, { id: 1 }))?.stock).toBe(2);
+  });
+
+  it('an emptied store learns of keyspace invalidations above the horizon', async () => {
+    const { nodes, stores, set } = await region();
+    await set(0, 1);
+    // A transaction that stays open holds the horizon below the invalidation that commits next.
+    let end = (): void => {};
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    const long = nodes[0]!.write(async (tx) => {
+      await tx.set('product:2', { id: 2, stock: 1 });
+      await ended;
+    });
+    await nodes[0]!.write(async (tx) => tx.bumpAll(products));
+    const scopeOf = async (): Promise<number> => (await stores[1]!.read([])).meta?.scopes.get('product') ?? 0;
+    await vi.waitFor(async () => expect(await scopeOf()).toBeGreaterThan(0), WAIT);
+    (stores[1] as MemoryStore).clear();
+    await vi.waitFor(async () => expect((await stores[1]!.read([])).meta).not.toBeNull(), WAIT);
+    expect(await scopeOf()).toBeGreaterThan(0);
+    end();
+    await long;
   });
 
   it('proves its staleness bound, and a bounded read says so or asks the source', async () => {

@@ -3,6 +3,7 @@ import type { Runtime } from '../ports/runtime.ts';
 import type { ChangePage, SourceOfTruth } from '../ports/source.ts';
 import type { Store } from '../ports/store.ts';
 import type { Invalidation } from '../protocol/event.ts';
+import { isScopeKey } from '../protocol/key.ts';
 import type { Position } from '../protocol/position.ts';
 import type { StoreMeta } from '../protocol/record.ts';
 import type { StoreWriter } from './store-writer.ts';
@@ -56,10 +57,11 @@ async function initialise(
   runtime: Runtime,
   onApplied: (invalidations: readonly Invalidation[]) => void,
 ): Promise<Resynced> {
-  const horizon = await applyEdge(source, writer, onApplied);
+  const { horizon, scopes } = await applyEdge(source, writer, onApplied);
   await store.initialise(runtime.randomId(), horizon);
   writer.breakChain();
-  const { outcome, meta } = await writer.write([], { from: horizon, to: horizon });
+  // Scopes lie in the meta, which was not there when the edge was applied.
+  const { outcome, meta } = await writer.write(scopes, { from: horizon, to: horizon });
   if (outcome !== 'advanced' || !meta) throw wentBack(outcome);
   return { meta, voided: true };
 }
@@ -71,7 +73,7 @@ async function raiseEpoch(
   writer: StoreWriter,
   onApplied: (invalidations: readonly Invalidation[]) => void,
 ): Promise<Resynced> {
-  const horizon = await applyEdge(source, writer, onApplied);
+  const { horizon } = await applyEdge(source, writer, onApplied);
   await store.raiseEpoch(horizon);
   writer.breakChain();
   const { outcome, meta } = await writer.write([], { from: horizon, to: horizon });
@@ -84,13 +86,15 @@ async function applyEdge(
   source: SourceOfTruth,
   writer: StoreWriter,
   onApplied: (invalidations: readonly Invalidation[]) => void,
-): Promise<Position> {
+): Promise<{ readonly horizon: Position; readonly scopes: readonly Invalidation[] }> {
   writer.breakChain();
+  const scopes: Invalidation[] = [];
   const first = await source.changes(null, { limit: PAGE_MAX });
   for (let page = first; ;) {
     await writer.write(page.changes);
     onApplied(page.changes);
-    if (!page.next) return first.horizon;
+    scopes.push(...page.changes.filter(({ key }) => isScopeKey(key)));
+    if (!page.next) return { horizon: first.horizon, scopes };
     page = await source.changes(first.horizon, { limit: PAGE_MAX, after: page.next });
   }
 }
