@@ -119,7 +119,7 @@ export type FillVerdict =
   | 'below-tidemark' // a newer version is known
   | 'lease'; // unversioned, and the lease is gone
 
-/** The rule of DESIGN I1: what a store admits. `leased` says whether `fill.lease` is still held. */
+/** Invariant I1: what a store admits. `leased` says whether `fill.lease` is still held. */
 export function judgeFill(
   meta: StoreMeta | null,
   record: StoredRecord | null,
