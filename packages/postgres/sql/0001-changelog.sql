@@ -154,8 +154,8 @@ END
 $$;
 
 -- What a loader's value is labelled with. Called inside the user's own statement it shares that
--- statement's snapshot: version and value are read at the same instant, in one round trip. (PL/pgSQL keeps
--- the plan, SQL would make a new one for each call: a third of the time.)
+-- statement's snapshot: version and value are read at the same instant, in one round trip. In
+-- PL/pgSQL because that keeps its plans; it is on the path of every load.
 CREATE FUNCTION tidemark.label(keys text[]) RETURNS json
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
