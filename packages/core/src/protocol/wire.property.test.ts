@@ -59,9 +59,13 @@ describe('wire format', () => {
       fc.property(fc.oneof(fc.string(), fc.json(), mutated()), (text) => {
         const decoded = decodeMessage(text);
         if (!decoded.ok) expect(decoded.why).not.toBe('');
-        else expect(decodeMessage(encodeMessage(decoded.message))).toEqual(decoded);
+        else {
+          const again = decodeMessage(encodeMessage(decoded.message));
+          expect(again.ok && sorted(again.message)).toEqual(sorted(decoded.message));
+        }
       }),
-      { numRuns: 1_000 },
+      // One era in two groups: encoding joins them, and the order of events means nothing.
+      { numRuns: 1_000, examples: [['{"f":1,"k":"bump","ev":[[0,["a",1]],[1,["b",1]],[0,["c",1]]]}']] },
     );
   });
 
