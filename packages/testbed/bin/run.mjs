@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 
 const GRACE_MS = 10_000;
+const PARENT_POLL_MS = 250;
 
 /**
  * Runs a program to its end, in a process group of its own. SIGINT and SIGTERM are handed on once (a
@@ -35,7 +36,11 @@ export function run(file, args, { cwd, env, output = 'inherit' } = {}) {
     };
     const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
     for (const signal of signals) process.on(signal, forward);
+    const npm = setInterval(() => {
+      if (npmIsGone()) forward('SIGTERM');
+    }, PARENT_POLL_MS);
     const done = () => {
+      clearInterval(npm);
       for (const signal of signals) process.off(signal, forward);
       clearTimeout(timer);
       // Workers of a program that was interrupted.
@@ -50,6 +55,13 @@ export function run(file, args, { cwd, env, output = 'inherit' } = {}) {
       resolve(code || (status ?? exitCode(signal)));
     });
   });
+}
+
+const parent = process.ppid;
+
+/** Whether the npm that started this process was killed: it, or its shell, could not hand the signal on. */
+function npmIsGone() {
+  return process.env['npm_lifecycle_event'] !== undefined && process.ppid !== parent;
 }
 
 /** @param {NodeJS.Signals | null} signal */

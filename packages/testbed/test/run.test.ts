@@ -1,0 +1,65 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { afterEach, expect, it, vi } from 'vitest';
+
+const FIXTURE = fileURLToPath(new URL('./fixtures/runs.mjs', import.meta.url));
+const started: ChildProcess[] = [];
+let output = '';
+
+function start(file: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): ChildProcess {
+  const child = spawn(file, [...args], { stdio: ['ignore', 'pipe', 'inherit'], env });
+  started.push(child);
+  output = '';
+  child.stdout.on('data', (text: Buffer) => (output += text.toString()));
+  return child;
+}
+
+async function pidOfChild(): Promise<number> {
+  await vi.waitFor(() => expect(output).toMatch(/child \d+\n/), { timeout: 10_000 });
+  return Number(/child (\d+)/.exec(output)![1]);
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill('SIGKILL');
+});
+
+it('ends with the exit code of the program', async () => {
+  expect(await once(start(process.execPath, [FIXTURE, 'process.exit(3)']), 'exit')).toEqual([3, null]);
+  expect(await once(start(process.execPath, [FIXTURE, '']), 'exit')).toEqual([0, null]);
+  const killed = start(process.execPath, [FIXTURE, "process.kill(process.pid, 'SIGKILL')"]);
+  expect(await once(killed, 'exit')).toEqual([137, null]);
+});
+
+it.each([
+  ['SIGTERM', 143],
+  ['SIGINT', 130],
+] as const)('hands %s on once, waits, and ends with %i', async (signal, code) => {
+  const child = start(process.execPath, [FIXTURE]);
+  const pid = await pidOfChild();
+  const exited = once(child, 'exit');
+  child.kill(signal);
+  child.kill(signal);
+  expect(await exited).toEqual([code, null]);
+  expect(output.match(/child heard/g)).toHaveLength(1);
+  expect(exists(pid)).toBe(false);
+});
+
+it('ends the program when the npm that started it is killed', async () => {
+  const env = { ...process.env, npm_lifecycle_event: 'test' };
+  // A shell that does not become the program, as npm's does not.
+  const npm = start('sh', ['-c', '"$0" "$1"; true', process.execPath, FIXTURE], env);
+  const pid = await pidOfChild();
+  npm.kill('SIGKILL');
+  await vi.waitFor(() => expect(output).toContain('child heard SIGTERM'), { timeout: 5_000 });
+  await vi.waitFor(() => expect(exists(pid)).toBe(false), { timeout: 5_000 });
+});
