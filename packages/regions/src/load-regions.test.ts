@@ -157,3 +157,11 @@ describe('loadRegions', () => {
 it('has the same schema in regions/schema.json, for editors', async () => {
   expect(JSON.parse(await readFile(join(sets, 'schema.json'), 'utf8'))).toEqual(regionSchema);
 });
+
+it('has the ports of deploy/compose.yaml in the local set', async () => {
+  const compose = await readFile(join(sets, '../deploy/compose.yaml'), 'utf8');
+  const published = [...compose.matchAll(/127\.0\.0\.1:(\d+):\d+/g)].map(([, port]) => port);
+  const { regions } = await loadRegions(join(sets, 'local'), {});
+  const urls = regions.flatMap(({ endpoints }) => Object.values(endpoints) as string[]);
+  expect(new Set(urls.map((url) => new URL(url).port))).toEqual(new Set(published));
+});
