@@ -158,6 +158,7 @@ describe('a region of memory parts', () => {
     readonly nodes: readonly TidemarkNode<MemoryTx>[];
     set(node: number, stock: number): Promise<void>;
     readonly stores: readonly Store[];
+    cut(region: string): void;
     readonly bus: Bus;
   }> {
     const mesh = memoryMesh({ runtime: systemRuntime, regions: ['us', 'eu'], delayMs: () => 2 });
@@ -177,6 +178,7 @@ describe('a region of memory parts', () => {
     return {
       nodes,
       stores,
+      cut: (id) => mesh.cut(id),
       bus,
       async set(node, stock) {
         await nodes[node]!.write(async (tx) => tx.set('product:1', { id: 1, stock }));
@@ -212,6 +214,27 @@ describe('a region of memory parts', () => {
       expect((await eu!.get(products, { id: 1 }))?.stock).toBe(3);
       await new Promise((resolve) => setImmediate(resolve));
     }
+  });
+
+  it('a reader that sees a newer tidemark in L2 does not join a load from before it', async () => {
+    const { nodes, stores, set, cut } = await region();
+    const [us, eu] = nodes;
+    await set(0, 1);
+    let release = (): void => {};
+    const reached = new Promise<void>((resolve) => (gate.reached = resolve));
+    gate.wait = new Promise((resolve) => (release = resolve));
+    const early = us!.get(products, { id: 1 });
+    await reached;
+    gate.wait = null;
+    // Another node of us hears of a write first and raises the shared store; this one's feed says nothing yet.
+    cut('us');
+    const { invalidations } = await eu!.write(async (tx) => tx.set('product:1', { id: 1, stock: 2 }));
+    await stores[0]!.raise(invalidations);
+    const later = us!.get(products, { id: 1 });
+    for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    release();
+    expect((await early)?.stock).toBe(1);
+    expect((await later)?.stock).toBe(2);
   });
 
   it('a load that outlasts the memory of what overtook it is not cached when the store is away', async () => {

@@ -5,6 +5,7 @@ import { noTelemetry } from '../ports/telemetry.ts';
 import type { Invalidation } from '../protocol/event.ts';
 import { isScopeKey } from '../protocol/key.ts';
 import { judgeRecord, type StoreMeta, type StoredValue } from '../protocol/record.ts';
+import { VERSION_NONE, type Version } from '../protocol/version.ts';
 import type { Claim } from '../protocol/wire.ts';
 import { sleep } from '../runtime/sleep.ts';
 import type { Consistency } from './consistency.ts';
@@ -72,7 +73,9 @@ export class ReadPath {
     const nowMs = this.#options.runtime.monoMs();
     if (nowMs >= entry.staleUntilMs) return undefined;
     if (consistency !== 'eventual' && nowMs - this.#provenAt(entry) > consistency.ms) return undefined;
-    if (nowMs >= entry.freshUntilMs) this.#revalidate({ keyspace, params, key, ticket: this.l1.ticket() });
+    if (nowMs >= entry.freshUntilMs) {
+      this.#revalidate({ keyspace, params, key, ticket: this.l1.ticket() }, entry.version ?? VERSION_NONE);
+    }
     this.#counters.reads += 1;
     this.#counters.l1Hits += 1;
     if (this.#observed) this.#record(keyspace, 'l1', 'fresh');
@@ -104,12 +107,12 @@ export class ReadPath {
     const found = answer === null ? 'store-down' : this.#judge(miss, answer, consistency);
     if (typeof found === 'object') {
       this.#counters.l2Hits += 1;
-      if (found.why === 'stale') this.#revalidate(miss);
+      if (found.why === 'stale') this.#revalidate(miss, found.version ?? VERSION_NONE);
       if (this.#observed) this.#record(keyspace, 'l2', found.why);
       return found;
     }
     if (this.#observed) this.#record(keyspace, 'source', found);
-    return this.#loadOnce(miss, answer?.meta ?? null, found, consistency);
+    return this.#loadOnce(miss, answer, found, consistency);
   }
 
   /** Several reads that L1 could not answer: one store command, one batched load. */
@@ -248,19 +251,21 @@ export class ReadPath {
 
   async #loadOnce(
     miss: Miss,
-    meta: StoreMeta | null,
+    answer: RecordAnswer | null,
     why: Result['why'],
     consistency: Consistency,
   ): Promise<Result> {
-    const { runtime } = this.#options;
-    const nowMs = runtime.monoMs();
+    const meta = answer?.meta ?? null;
+    // What this reader saw in L2, it must not be served below: not by a load from before it either.
+    const tidemark = answer?.record?.tidemark ?? VERSION_NONE;
+    const nowMs = this.#options.runtime.monoMs();
     if (consistency === 'eventual') {
-      return this.#flights.do(miss.key, UNPROVEN, nowMs, () => this.#load(miss, meta, why, true));
+      const terms = { notBeforeMs: UNPROVEN, tidemark };
+      return this.#flights.do(miss.key, terms, nowMs, () => this.#load(miss, meta, why, true));
     }
     if (why === 'unproven') this.#mayBypass(miss.key, consistency);
-    const joined = await this.#flights.do(miss.key, nowMs - consistency.ms, nowMs, () =>
-      this.#load(miss, meta, why, false),
-    );
+    const terms = { notBeforeMs: nowMs - consistency.ms, tidemark };
+    const joined = await this.#flights.do(miss.key, terms, nowMs, () => this.#load(miss, meta, why, false));
     // A flight that an eventual reader began may have ended with another process' value.
     if (joined.stalenessBoundMs <= consistency.ms) return joined;
     return this.#load(miss, meta, why, false);
@@ -358,10 +363,10 @@ export class ReadPath {
     };
   }
 
-  #revalidate(miss: Miss): void {
+  #revalidate(miss: Miss, tidemark: Version): void {
     const nowMs = this.#options.runtime.monoMs();
     this.#flights
-      .do(miss.key, UNPROVEN, nowMs, async () => {
+      .do(miss.key, { notBeforeMs: UNPROVEN, tidemark }, nowMs, async () => {
         const answer = await this.#ask(miss.key);
         return this.#load(miss, answer?.meta ?? null, 'expired', false);
       })
