@@ -37,6 +37,22 @@ export interface Leadership {
   resign(): Promise<void>;
 }
 
+/** Reads of one load, all on the same server. */
+export interface SourceReader<Db> {
+  readonly db: Db;
+  /** Version-first: call it before the value is read. */
+  labels(keys: readonly string[]): Promise<SourceLabels>;
+}
+
+/** A copy of the source that may lag behind, such as a streaming replica. */
+export interface SourceReplica<Db> {
+  /**
+   * Runs `work` against one server: a label from one replica says nothing about a value from
+   * another. Rejects with a `SourceUnavailableError` when no replica can be reached.
+   */
+  use<T>(work: (reader: SourceReader<Db>) => Promise<T>): Promise<T>;
+}
+
 /**
  * The system of record: mints versions in the writes' own transactions, and lists changes.
  *
@@ -50,6 +66,8 @@ export interface SourceOfTruth<Db = unknown, Tx = unknown> {
   readonly db: Db;
   /** Version-first: call it before the value is read. */
   labels(keys: readonly string[]): Promise<SourceLabels>;
+  /** Where loads go first when it is there; what it can't answer safely, the primary is asked for. */
+  readonly replica?: SourceReplica<Db>;
   /**
    * Changes at or after `since` (null: only those at the edge of a new snapshot), oldest first, at
    * most about `limit` of them. Pages: pass `next` of the page before as `after`.
