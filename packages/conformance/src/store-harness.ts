@@ -55,6 +55,7 @@ export function fillOf(meta: StoreMeta, changes: Partial<Fill> = {}): Fill {
     freshMs: 60_000,
     staleMs: 0,
     data: bytes('value'),
+    dependencies: [],
     lease: null,
     ...changes,
   };

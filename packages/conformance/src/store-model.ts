@@ -7,6 +7,7 @@ import {
   type Invalidation,
   isScopeKey,
   judgeFill,
+  judgeWatch,
   type LeaseAnswer,
   type Position,
   raiseRecord,
@@ -19,6 +20,8 @@ import {
   type StoredRecord,
   type StoreMeta,
   type StoreState,
+  type Watch,
+  type WatchAnswer,
 } from '@tidemark/core';
 
 interface Until<T> {
@@ -67,6 +70,19 @@ export class StoreModel implements Store {
 
   async release(key: string, token: string): Promise<void> {
     this.#letGo(`lease ${key}`, token);
+  }
+
+  async watch(watch: Watch): Promise<WatchAnswer> {
+    const { key, version, lifeMs } = watch;
+    const meta = this.#state?.meta ?? null;
+    const record = this.#record(key);
+    const verdict = judgeWatch(meta, record, watch);
+    if (verdict === 'admitted' && !isScopeKey(key)) {
+      const knownMs = record ? this.#records.get(key)!.untilMs : 0;
+      const untilMs = Math.max(knownMs, this.nowMs + Math.max(this.#tombstoneTtlMs, lifeMs));
+      this.#records.set(key, { is: raiseRecord(record, version), untilMs });
+    }
+    return { verdict, meta };
   }
 
   async fill(fill: Fill): Promise<FillVerdict> {

@@ -1,4 +1,4 @@
-import { type Fill, keyspaceOf, type Store } from '@tidemark/core';
+import { type Dependency, type Fill, keyspaceOf, type Store, type Watch } from '@tidemark/core';
 import * as fc from 'fast-check';
 import { bytes, fillOf, position, version } from './store-harness.ts';
 
@@ -35,6 +35,21 @@ const xid = fc.integer({ min: 98, max: 106 });
 const mark = fc.constantFrom('m1', 'm2', 'm3');
 const lifeMs = fc.constantFrom(40, 1_000, 60_000);
 
+const dependency: fc.Arbitrary<Dependency> = fc.record({
+  key: fc.oneof({ weight: 3, arbitrary: key }, fc.constantFrom('tag:\u00fc "%', 'town')),
+  version: anyVersion,
+  scope: fc.integer({ min: 0, max: 6 }),
+  incarnation: life,
+  epoch: fc.integer({ min: 0, max: 2 }),
+});
+const watch: fc.Arbitrary<Watch> = fc.record({
+  key: fc.oneof({ weight: 3, arbitrary: key }, fc.constantFrom('town')),
+  version: anyVersion,
+  scope: fc.integer({ min: 0, max: 6 }),
+  asOf: fc.record({ era: fc.constantFrom(1, 1, 2), xid }),
+  lifeMs,
+});
+
 /** A fill that differs in some ways from what a node would send now; what is left out is right. */
 const anyFill: fc.Arbitrary<Partial<Fill>> = fc.record(
   {
@@ -50,6 +65,7 @@ const anyFill: fc.Arbitrary<Partial<Fill>> = fc.record(
     freshMs: lifeMs,
     staleMs: fc.constantFrom(0, 0.5, 5_000, 2 ** 32 + 1),
     data: fc.option(fc.string().map(bytes), { freq: 4, nil: null }),
+    dependencies: fc.array(dependency, { maxLength: 2 }),
   },
   { requiredKeys: ['key', 'version', 'lease'] },
 );
@@ -63,8 +79,14 @@ async function freshFill(store: Store, changes: Partial<Fill>): Promise<unknown>
   return store.fill(fillOf(meta, { version: tidemark, scope, ...pick(changes) }));
 }
 
-function pick({ key: of, freshMs, staleMs, data }: Partial<Fill>): Partial<Fill> {
-  return { key: of!, freshMs: freshMs ?? 1_000, staleMs: staleMs ?? 0, data: data ?? null };
+function pick({ key: of, freshMs, staleMs, data, dependencies }: Partial<Fill>): Partial<Fill> {
+  return {
+    key: of!,
+    freshMs: freshMs ?? 1_000,
+    staleMs: staleMs ?? 0,
+    data: data ?? null,
+    dependencies: dependencies ?? [],
+  };
 }
 
 const apply = fc
@@ -105,6 +127,10 @@ export function anyStep(ticks: boolean): fc.Arbitrary<Step> {
       arbitrary: anyFill.map((some) => step('fresh fill', some, ({ store }) => freshFill(store, some))),
     },
     { weight: 5, arbitrary: apply },
+    {
+      weight: 3,
+      arbitrary: of('watch', watch, async (store, drawn) => (await store.watch(drawn)).verdict),
+    },
     { weight: 2, arbitrary: of('lease', fc.tuple(key, token), (store, [k, t]) => store.lease(k, t, 60_000)) },
     { weight: 1, arbitrary: of('release', fc.tuple(key, token), (store, [k, t]) => store.release(k, t)) },
     { weight: 1, arbitrary: of('epoch', xid, (store, x) => store.raiseEpoch(position(x))) },

@@ -32,6 +32,7 @@ describe('bounds', () => {
     freshMs: 1_000,
     staleMs: 0,
     data: new Uint8Array(1),
+    dependencies: [],
     lease: null,
   });
 

@@ -8,6 +8,7 @@ import {
   type Invalidation,
   isScopeKey,
   judgeFill,
+  judgeWatch,
   type LeaseAnswer,
   type Position,
   raiseRecord,
@@ -21,6 +22,8 @@ import {
   type StoredRecord,
   type StoreMeta,
   type StoreState,
+  type Watch,
+  type WatchAnswer,
 } from '@tidemark/core';
 import { HolderMap } from './holder-map.ts';
 import { RecordMap } from './record-map.ts';
@@ -74,6 +77,18 @@ export class MemoryStore implements Store {
 
   async release(key: string, token: string): Promise<void> {
     this.#leases.give(key, token);
+  }
+
+  async watch(watch: Watch): Promise<WatchAnswer> {
+    const { key, version, lifeMs } = watch;
+    const nowMs = this.#runtime.monoMs();
+    const record = this.#records.get(key, nowMs);
+    const verdict = judgeWatch(this.#state?.meta ?? null, record, watch);
+    if (verdict === 'admitted' && !isScopeKey(key)) {
+      const untilMs = Math.max(this.#records.untilMs(key), nowMs + Math.max(this.#tombstoneTtlMs, lifeMs));
+      this.#put(key, raiseRecord(record, version), untilMs, nowMs);
+    }
+    return { verdict, meta: this.#state?.meta ?? null };
   }
 
   async fill(fill: Fill): Promise<FillVerdict> {

@@ -3,6 +3,7 @@ import { FILL } from './scripts/fill.ts';
 import { HOLD, LET_GO } from './scripts/hold.ts';
 import { INITIALISE, RAISE_EPOCH } from './scripts/life.ts';
 import { RAISE } from './scripts/raise.ts';
+import { WATCH } from './scripts/watch.ts';
 
 type Argument = string | number | Buffer;
 /** A script as a command: number of keys, keys, arguments. */
@@ -11,6 +12,7 @@ type Command = (keys: number, ...args: readonly Argument[]) => Promise<unknown>;
 const LUA = {
   tidemarkRaise: RAISE,
   tidemarkFill: FILL,
+  tidemarkWatch: WATCH,
   tidemarkHold: HOLD,
   tidemarkLetGo: LET_GO,
   tidemarkInitialise: INITIALISE,

@@ -1,4 +1,11 @@
-import { compareVersions, isOrdinal, type StoredRecord, type StoredValue } from '@tidemark/core';
+import {
+  compareVersions,
+  type Dependency,
+  isOrdinal,
+  type StoredRecord,
+  type StoredValue,
+} from '@tidemark/core';
+import { parseDependencies } from './dependencies-text.ts';
 
 /*
  * A record is one string. Integers are big-endian doubles, exact up to 2^53, which Lua can read too.
@@ -6,7 +13,7 @@ import { compareVersions, isOrdinal, type StoredRecord, type StoredValue } from 
  * | byte | what |
  * |---|---|
  * | 0 | magic 0xd4: with a format below 0x80 after it never the start of UTF-8 text |
- * | 1 | format, now 1 |
+ * | 1 | format: 1, or 2 for a value with dependencies, which a reader of format 1 must not serve |
  * | 2 | flags: 1 has a value, 2 the value is absence (negative entry) |
  * | 3 | 0 |
  * | 4, 12 | tidemark: era, n; a tombstone ends here |
@@ -15,13 +22,14 @@ import { compareVersions, isOrdinal, type StoredRecord, type StoredValue } from 
  * | 52, 60, 68 | filled at (Redis' clock), fresh, stale, in ms |
  * | 76 | schema |
  * | 84 | life of the store that admitted the value: first 4 bytes of the SHA-1 of its incarnation |
- * | 88 | the value |
+ * | 88 | format 1: the value. Format 2: length of the dependencies' text (4 bytes), that text, the value |
  *
  * Bytes 0 and 4..19 stay the same in every later format, so that releases that run side by side
  * never lose each other's tidemarks. The scripts read and write the same layout.
  */
 const MAGIC = 0xd4;
 const FORMAT = 1;
+const FORMAT_DEPENDENCIES = 2;
 const HAS_VALUE = 1;
 const NEGATIVE = 2;
 const TOMBSTONE_LENGTH = 20;
@@ -43,10 +51,14 @@ export function readRecord(bytes: Buffer, life: number): ReadRecord {
   const tidemark = { era: bytes.readDoubleBE(4), n: bytes.readDoubleBE(12) };
   if (!isOrdinal(tidemark.era) || !isOrdinal(tidemark.n)) return { record: null, unreadable: true };
   const flags = bytes[2]!;
-  if (bytes[1] !== FORMAT) return { record: { tidemark, value: null }, unreadable: true };
+  const format = bytes[1];
+  if (format !== FORMAT && format !== FORMAT_DEPENDENCIES)
+    return { record: { tidemark, value: null }, unreadable: true };
   if ((flags & HAS_VALUE) === 0) return { record: { tidemark, value: null }, unreadable: false };
   if (bytes.length < HEADER_LENGTH) return { record: { tidemark, value: null }, unreadable: true };
   if (bytes.readUInt32BE(84) !== life) return { record: { tidemark, value: null }, unreadable: false };
+  const dependent = format === FORMAT_DEPENDENCIES ? readDependencies(bytes) : NO_DEPENDENCIES;
+  if (!dependent) return { record: { tidemark, value: null }, unreadable: true };
   const value: StoredValue = {
     version: { era: bytes.readDoubleBE(20), n: bytes.readDoubleBE(28) },
     scope: bytes.readDoubleBE(36),
@@ -55,10 +67,28 @@ export function readRecord(bytes: Buffer, life: number): ReadRecord {
     freshMs: bytes.readDoubleBE(60),
     staleMs: bytes.readDoubleBE(68),
     schema: bytes.readDoubleBE(76),
-    data: (flags & NEGATIVE) === 0 ? bytes.subarray(HEADER_LENGTH) : null,
+    data: (flags & NEGATIVE) === 0 ? bytes.subarray(dependent.end) : null,
+    dependencies: dependent.dependencies,
   };
   const unreadable = !isSound(value) || compareVersions(value.version, tidemark) > 0;
   return { record: { tidemark, value: unreadable ? null : value }, unreadable };
+}
+
+interface Dependent {
+  readonly dependencies: readonly Dependency[];
+  /** Where the value begins. */
+  readonly end: number;
+}
+
+const NO_DEPENDENCIES: Dependent = { dependencies: [], end: HEADER_LENGTH };
+
+function readDependencies(bytes: Buffer): Dependent | null {
+  const start = HEADER_LENGTH + 4;
+  if (bytes.length < start) return null;
+  const end = start + bytes.readUInt32BE(HEADER_LENGTH);
+  if (bytes.length < end) return null;
+  const dependencies = parseDependencies(bytes.toString('utf8', start, end));
+  return dependencies && { dependencies, end };
 }
 
 /** No script writes other numbers; bytes that hold some were changed by something else. */

@@ -17,9 +17,12 @@ import {
   type StoreBatchResult,
   type StoredRecord,
   type StoreMeta,
+  type Watch,
+  type WatchAnswer,
 } from '@tidemark/core';
 import { type Commands, defineCommands } from './commands.ts';
 import { Connection } from './connection.ts';
+import { dependenciesText } from './dependencies-text.ts';
 import { MetaReader, readMeta } from './meta-text.ts';
 import { type RedisStoreOptions, type ResolvedRedisOptions, resolveRedisOptions } from './options.ts';
 import { readRecord } from './record-bytes.ts';
@@ -75,6 +78,29 @@ export class RedisStore implements Store {
     await this.#run(this.#commands.tidemarkLetGo(1, this.#leaseKey(key), token));
   }
 
+  async watch({ key, version, scope, asOf, lifeMs }: Watch): Promise<WatchAnswer> {
+    if (!isKey(key) || !isVersion(version)) {
+      throw new FormatError(`a watch of ${JSON.stringify(key)} has no valid key and version`);
+    }
+    const answer = await this.#run(
+      this.#commands.tidemarkWatch(
+        2,
+        this.#metaKey,
+        this.#recordKey(key),
+        keyspaceOf(key),
+        isScopeKey(key) ? 1 : 0,
+        version.era,
+        version.n,
+        scope,
+        asOf.era,
+        asOf.xid,
+        Math.ceil(Math.max(lifeMs, this.#options.tombstoneTtlMs)),
+      ),
+    );
+    const [verdict, text] = answer as [FillVerdict, string];
+    return { verdict, meta: text === '' ? null : this.#readMeta(text) };
+  }
+
   async fill(fill: Fill): Promise<FillVerdict> {
     const { key, version, asOf, data } = fill;
     if (!isKey(key) || (version && !isVersion(version))) {
@@ -103,6 +129,7 @@ export class RedisStore implements Store {
         fill.lease ?? '',
         this.#options.tombstoneTtlMs,
         data === null ? '' : Buffer.from(data.buffer, data.byteOffset, data.byteLength),
+        dependenciesText(fill.dependencies),
       ),
     );
     return verdict as FillVerdict;

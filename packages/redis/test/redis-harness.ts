@@ -23,6 +23,7 @@ export function fillOf(meta: StoreMeta, changes: Partial<Fill> = {}): Fill {
     freshMs: 60_000,
     staleMs: 0,
     data: Buffer.from('value'),
+    dependencies: [],
     lease: null,
     ...changes,
   };

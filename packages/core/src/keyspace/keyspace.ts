@@ -4,6 +4,7 @@ import type { SqlExecutor } from '../ports/sql.ts';
 import { isKeyspaceName } from '../protocol/key.ts';
 import { type Duration, durationMs } from './duration.ts';
 import { keyEncoder, type Params, type ParamTypes } from './params.ts';
+import { RESERVED_KEYSPACES } from './tag.ts';
 
 /** What a loader gets besides its parameters. */
 export interface LoadContext<Db> {
@@ -11,6 +12,11 @@ export interface LoadContext<Db> {
   readonly db: Db;
   /** Aborts at the load's hard timeout. */
   readonly signal: AbortSignal;
+  /**
+   * The value also depends on these keys: `keyspace.key(params)`, `tag(name)`, or the name of a
+   * keyspace for all of it. Await it *before* you read what they stand for.
+   */
+  readonly depend: (...keys: readonly string[]) => Promise<void>;
 }
 
 export interface KeyspaceOptions<P extends ParamTypes, V, Db> {
@@ -25,6 +31,11 @@ export interface KeyspaceOptions<P extends ParamTypes, V, Db> {
     params: readonly Params<P>[],
     context: LoadContext<Db>,
   ) => Promise<readonly (V | null | undefined)[]>;
+  /**
+   * Keys that a value is made from, besides its own: any of them rising makes it stale. Give
+   * `keyspace.key(params)`, `tag(name)`, or the name of a keyspace for all of it. At most 64.
+   */
+  readonly dependsOn?: (params: Params<P>) => readonly string[];
   /** Raise it when the shape of the value changes: old values are never read. Default 1. */
   readonly schemaVersion?: number;
   /** Any Standard Schema (zod, valibot, arktype); checked on load and on decode. */
@@ -47,6 +58,7 @@ export interface Keyspace<P extends ParamTypes = ParamTypes, V = unknown, Db = u
   readonly schema: StandardSchemaV1<unknown, V> | undefined;
   readonly load: KeyspaceOptions<P, V, Db>['load'];
   readonly loadMany: KeyspaceOptions<P, V, Db>['loadMany'];
+  readonly dependsOn: KeyspaceOptions<P, V, Db>['dependsOn'];
   /** The key of one value, as it appears in stores, streams and the changelog. */
   key(params: Params<P>): string;
 }
@@ -68,6 +80,9 @@ export function keyspace<const P extends ParamTypes, V, Db = SqlExecutor>(
       `keyspace name ${JSON.stringify(name)}: use 1 to 64 lower-case letters, digits, '-' or '_', a letter first`,
     );
   }
+  if (RESERVED_KEYSPACES.has(name)) {
+    throw new ConfigurationError(`keyspace name ${name} is reserved; choose another`);
+  }
   if (Object.keys(params).length === 0) {
     throw new ConfigurationError(`keyspace ${name} needs at least one parameter`);
   }
@@ -88,6 +103,7 @@ export function keyspace<const P extends ParamTypes, V, Db = SqlExecutor>(
     schema: options.schema,
     load: options.load,
     loadMany: options.loadMany,
+    dependsOn: options.dependsOn,
     key: keyEncoder(name, params),
   });
 }

@@ -1,5 +1,7 @@
 import { LRUCache } from 'lru-cache';
+import type { Label } from '../protocol/dependency.ts';
 import { compareVersions, type Version } from '../protocol/version.ts';
+import { Dependents } from './dependents.ts';
 
 /** A decoded, frozen value in this process. Times are on the node's monotonic clock. */
 export interface L1Entry {
@@ -8,8 +10,9 @@ export interface L1Entry {
   readonly version: Version | null;
   readonly freshUntilMs: number;
   readonly staleUntilMs: number;
-  /** When it was loaded here; -Infinity when it came from the store. */
+  /** When it was loaded here from the primary; else -Infinity. */
   readonly loadedAtMs: number;
+  readonly dependencies: readonly Label[];
 }
 
 /** Proof that a read began in this life of the L1; see `L1Cache.put`. */
@@ -21,12 +24,18 @@ export type Ticket = number;
  */
 export class L1Cache {
   readonly #entries: LRUCache<string, L1Entry>;
+  readonly #dependents = new Dependents();
   #life = 0;
   #open: boolean;
 
   /** @param open whether entries are taken at once (a node that is alone), or only after `join` */
   constructor(entriesMax: number, open: boolean) {
-    this.#entries = new LRUCache({ max: entriesMax });
+    this.#entries = new LRUCache({
+      max: entriesMax,
+      dispose: (entry, key) => {
+        if (entry.dependencies.length > 0) this.#dependents.remove(key, entry.dependencies);
+      },
+    });
     this.#open = open;
   }
 
@@ -52,13 +61,18 @@ export class L1Cache {
     const known = this.#entries.peek(key);
     if (known?.version && entry.version && compareVersions(entry.version, known.version) < 0) return false;
     this.#entries.set(key, entry);
+    if (entry.dependencies.length > 0) this.#dependents.add(key, entry.dependencies);
     return true;
   }
 
-  /** Drops the entry if it is older than `version`. */
+  /** Drops the entry if it is older than `version`, and all that was made from an older one. */
   raise(key: string, version: Version): void {
     const known = this.#entries.peek(key);
     if (known && (!known.version || compareVersions(known.version, version) < 0)) this.#entries.delete(key);
+    for (const dependent of [...this.#dependents.of(key)]) {
+      const label = this.#entries.peek(dependent)?.dependencies.find((each) => each.key === key);
+      if (label && compareVersions(label.version, version) < 0) this.#entries.delete(dependent);
+    }
   }
 
   /** Drops everything; takes entries from now on only if `open`. */
@@ -66,6 +80,7 @@ export class L1Cache {
     this.#life += 1;
     this.#open = open;
     this.#entries.clear();
+    this.#dependents.clear();
   }
 
   /** Every entry, for verifiers. */

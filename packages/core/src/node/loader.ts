@@ -3,9 +3,11 @@ import { deepFreeze, validate } from '../keyspace/codec.ts';
 import type { LoadContext } from '../keyspace/keyspace.ts';
 import type { Params, ParamTypes } from '../keyspace/params.ts';
 import { LoadTimeoutError, OverloadedError } from '../ports/errors.ts';
-import type { SourceOfTruth } from '../ports/source.ts';
+import type { SourceOfTruth, SourceReader } from '../ports/source.ts';
+import type { Label } from '../protocol/dependency.ts';
 import type { Position } from '../protocol/position.ts';
-import type { Version } from '../protocol/version.ts';
+import { compareVersions, type Version } from '../protocol/version.ts';
+import { checkDependencies, LabelBook } from './label-book.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
 
 /** Parameters of some keyspace; `AnyKeyspace` has erased which. */
@@ -23,9 +25,28 @@ export interface Loaded {
   readonly value: unknown;
   /** Null without a source of versions. */
   readonly label: LoadLabel | null;
-  /** When the load began, on the node's monotonic clock: the value is no older. */
+  /** What the value was made from, besides its own key. */
+  readonly dependencies: readonly Label[];
+  /** When the load began, on the node's monotonic clock. */
   readonly startedAtMs: number;
+  /** A value from the primary is no older than the start of its load; a replica proves nothing. */
+  readonly origin: 'primary' | 'replica';
 }
+
+/** What is loaded. Batches are for keyspaces with `loadMany`. */
+export interface LoadRequest {
+  readonly keyspace: AnyKeyspace;
+  readonly keys: readonly string[];
+  readonly params: readonly LoadParams[];
+  /** For each key: a replica that labels it below this has not seen a write that is known here. */
+  readonly needs: readonly Version[];
+  /** Whether a replica may be asked. */
+  readonly mayLag: boolean;
+}
+
+type Index = number;
+type LoadedHere = Omit<Loaded, 'startedAtMs'>;
+const NO_DEPENDENCIES: readonly Label[] = [];
 
 /** Reads the source: labels first, then values, bounded in number and time. */
 export class Loader {
@@ -39,25 +60,14 @@ export class Loader {
     this.#limit = pLimit(options.loadConcurrencyMax);
   }
 
-  /** @throws OverloadedError, LoadTimeoutError, SchemaError, and whatever the loader throws */
-  async load(keyspace: AnyKeyspace, key: string, params: LoadParams): Promise<Loaded> {
-    const [loaded] = await this.#run(keyspace, [key], async (context) => [
-      await keyspace.load(params, context),
-    ]);
-    return loaded!;
-  }
-
-  /** One batched load. Only for keyspaces with `loadMany`. */
-  loadMany(keyspace: AnyKeyspace, keys: readonly string[], params: readonly LoadParams[]): Promise<Loaded[]> {
-    return this.#run(keyspace, keys, (context) => keyspace.loadMany!(params, context));
-  }
-
-  async #run(
-    keyspace: AnyKeyspace,
-    keys: readonly string[],
-    read: (context: LoadContext<unknown>) => Promise<readonly unknown[]>,
-  ): Promise<Loaded[]> {
+  /**
+   * One for each key, in order.
+   *
+   * @throws OverloadedError, LoadTimeoutError, SchemaError, and whatever the loader throws
+   */
+  async load(request: LoadRequest): Promise<Loaded[]> {
     const { telemetry, runtime, loadConcurrencyMax, loadQueueMax } = this.#options;
+    const { keyspace, keys } = request;
     const waiting = this.#limit.activeCount + this.#limit.pendingCount - loadConcurrencyMax;
     if (waiting >= loadQueueMax) throw new OverloadedError(waiting);
     return this.#limit(() =>
@@ -69,9 +79,9 @@ export class Loader {
           const startedAtMs = runtime.monoMs();
           let ok = false;
           try {
-            const loaded = await this.#read(keyspace, keys, read, startedAtMs);
+            const loaded = await this.#withTimeout(keys[0]!, (signal) => this.#read(request, signal));
             ok = true;
-            return loaded;
+            return loaded.map((each) => ({ ...each, startedAtMs }));
           } finally {
             telemetry.record({
               type: 'load',
@@ -85,23 +95,73 @@ export class Loader {
     );
   }
 
-  async #read(
-    keyspace: AnyKeyspace,
-    keys: readonly string[],
-    read: (context: LoadContext<unknown>) => Promise<readonly unknown[]>,
-    startedAtMs: number,
-  ): Promise<Loaded[]> {
+  /** What a replica can't answer safely, or at all, the primary is asked for. */
+  async #read(request: LoadRequest, signal: AbortSignal): Promise<LoadedHere[]> {
     const source = this.#source;
-    const { labels, values } = await this.#withTimeout(keys[0]!, async (signal) => {
-      // Version first: a label may be too old, never too new.
-      const labels = source ? await source.labels(keys) : null;
-      return { labels, values: await read({ db: source?.db, signal }) };
-    });
-    return keys.map((key, i) => {
-      const raw = values[i] ?? null;
-      const value = raw === null ? null : deepFreeze(validate(key, keyspace.schema, raw));
-      const label = labels && { version: labels.versions[i]!, scope: labels.scopes[i]!, asOf: labels.asOf };
-      return { value, label, startedAtMs };
+    const all = request.keys.map((_, i): Index => i);
+    const loaded = new Map<Index, LoadedHere>();
+    if (!source) {
+      await this.#readFrom(null, 'primary', request, all, signal, loaded);
+    } else if (request.mayLag && source.replica) {
+      await source.replica
+        .use((reader) => this.#readFrom(reader, 'replica', request, all, signal, loaded))
+        .catch(() => loaded.clear()); // Down, promoted, or its replay cancelled the query.
+      signal.throwIfAborted();
+    }
+    const rest = all.filter((i) => !loaded.has(i));
+    if (rest.length > 0) await this.#readFrom(source, 'primary', request, rest, signal, loaded);
+    return all.map((i) => loaded.get(i)!);
+  }
+
+  async #readFrom(
+    reader: SourceReader<unknown> | null,
+    origin: Loaded['origin'],
+    { keyspace, keys, params, needs }: LoadRequest,
+    wanted: readonly Index[],
+    signal: AbortSignal,
+    loaded: Map<Index, LoadedHere>,
+  ): Promise<void> {
+    // Version first: a label may be too old, never too new.
+    const book = reader && new LabelBook((asked) => reader.labels(asked));
+    const fixed = new Map<Index, readonly string[]>();
+    for (const i of wanted) {
+      const dependencies = keyspace.dependsOn?.(params[i]!) ?? [];
+      checkDependencies(keys[i]!, dependencies);
+      fixed.set(i, dependencies);
+    }
+    await book?.note(wanted.flatMap((i) => [keys[i]!, ...fixed.get(i)!]));
+    const taken =
+      origin === 'replica'
+        ? wanted.filter((i) => compareVersions(book!.of(keys[i]!).version, needs[i]!) >= 0)
+        : wanted;
+    if (taken.length === 0) return;
+    const found = new Set<string>();
+    const context: LoadContext<unknown> = {
+      db: reader?.db,
+      signal,
+      async depend(...dependencies) {
+        checkDependencies(keys[taken[0]!]!, [...found, ...dependencies]);
+        await book?.note(dependencies);
+        for (const dependency of dependencies) found.add(dependency);
+      },
+    };
+    const values = await valuesOf(
+      keyspace,
+      taken.map((i) => params[i]!),
+      context,
+    );
+    taken.forEach((i, at) => {
+      const key = keys[i]!;
+      const raw = values[at] ?? null;
+      const dependencies = new Set([...fixed.get(i)!, ...found]);
+      checkDependencies(key, [...dependencies]);
+      loaded.set(i, {
+        value: raw === null ? null : deepFreeze(validate(key, keyspace.schema, raw)),
+        label: book && { ...book.of(key), asOf: book.asOf },
+        dependencies:
+          book && dependencies.size > 0 ? [...dependencies].map((each) => book.of(each)) : NO_DEPENDENCIES,
+        origin,
+      });
     });
   }
 
@@ -119,4 +179,15 @@ export class Loader {
         .then(resolve, reject);
     });
   }
+}
+
+async function valuesOf(
+  keyspace: AnyKeyspace,
+  params: readonly LoadParams[],
+  context: LoadContext<unknown>,
+): Promise<readonly unknown[]> {
+  if (params.length === 1 || !keyspace.loadMany) {
+    return Promise.all(params.map((each) => keyspace.load(each, context)));
+  }
+  return keyspace.loadMany(params, context);
 }

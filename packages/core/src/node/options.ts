@@ -72,7 +72,10 @@ export interface ResolvedOptions<Db, Tx> {
 /** @throws ConfigurationError naming the option that is wrong */
 export function resolveOptions<Db, Tx>(options: NodeOptions<Db, Tx>): ResolvedOptions<Db, Tx> {
   const names = new Set<string>();
-  for (const { name } of options.keyspaces) {
+  for (const { name, dependsOn } of options.keyspaces) {
+    if (dependsOn && !options.source) {
+      throw new ConfigurationError(`keyspace ${name}: dependsOn needs a source, which knows what changed`);
+    }
     if (names.has(name))
       throw new ConfigurationError(`keyspaces: ${name} is there twice; names must be unique`);
     names.add(name);

@@ -1,19 +1,19 @@
-import { deepFreeze, validate } from '../keyspace/codec.ts';
 import type { Params, ParamTypes } from '../keyspace/params.ts';
 import { StalenessUnprovenError } from '../ports/errors.ts';
 import { noTelemetry } from '../ports/telemetry.ts';
 import type { Invalidation } from '../protocol/event.ts';
 import { isScopeKey } from '../protocol/key.ts';
-import { judgeRecord, type StoreMeta, type StoredValue } from '../protocol/record.ts';
-import { VERSION_NONE, type Version } from '../protocol/version.ts';
+import type { StoreMeta } from '../protocol/record.ts';
+import { maxVersion, VERSION_NONE, type Version } from '../protocol/version.ts';
 import type { Claim } from '../protocol/wire.ts';
 import { sleep } from '../runtime/sleep.ts';
 import type { Consistency } from './consistency.ts';
 import { FreshnessProof } from './freshness-proof.ts';
-import { L1Cache, type L1Entry, type Ticket } from './l1-cache.ts';
+import { L1Cache, type L1Entry } from './l1-cache.ts';
+import { type L2Answer, L2Reader } from './l2-reader.ts';
 import { type Loaded, Loader } from './loader.ts';
+import type { Miss } from './miss.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
-import { ReadBatcher, type RecordAnswer } from './read-batcher.ts';
 import type { ReadResult } from './read-result.ts';
 import { SeenFloors } from './seen-floors.ts';
 import { SingleFlight } from './single-flight.ts';
@@ -21,21 +21,11 @@ import type { Counters } from './stats.ts';
 import { lifetime, StoreFiller } from './store-filler.ts';
 
 const UNPROVEN = Number.NEGATIVE_INFINITY;
-const READ_BATCH_MAX = 512;
 const SEEN_FLOORS_MAX = 100_000;
 const LEASE_POLL_FIRST_MS = 4;
 const LEASE_POLL_MAX_MS = 64;
 
 type Result = ReadResult<unknown>;
-
-/** One read on its way through the tiers. */
-interface Miss {
-  readonly keyspace: AnyKeyspace;
-  readonly params: Params<ParamTypes>;
-  readonly key: string;
-  /** Taken before anybody was asked. */
-  readonly ticket: Ticket | null;
-}
 
 /** Cache-aside reads: L1, then L2, then one load. */
 export class ReadPath {
@@ -43,7 +33,7 @@ export class ReadPath {
   readonly proof = new FreshnessProof();
   readonly #floors = new SeenFloors(SEEN_FLOORS_MAX);
   readonly #flights = new SingleFlight<Result>();
-  readonly #batcher: ReadBatcher | null;
+  readonly #l2: L2Reader;
   readonly #loader: Loader;
   readonly #filler: StoreFiller;
   readonly #options: ResolvedOptions<unknown, unknown>;
@@ -56,9 +46,10 @@ export class ReadPath {
     this.#observed = options.telemetry !== noTelemetry;
     // A node that shares its store hears of others' writes only through the feed.
     this.l1 = new L1Cache(options.l1EntriesMax, options.store === null && options.bus === null);
-    this.#batcher = options.store && new ReadBatcher(options.store, READ_BATCH_MAX);
     this.#loader = new Loader(options);
     this.#filler = new StoreFiller(options, counters);
+    const knowledge = { l1: this.l1, proof: this.proof, floors: this.#floors };
+    this.#l2 = new L2Reader(options, knowledge, (operation) => this.#filler.failed(operation));
   }
 
   /** The entry that L1 may serve for this read, or undefined. Synchronous, no I/O. */
@@ -103,8 +94,8 @@ export class ReadPath {
   ): Promise<Result> {
     const miss: Miss = { keyspace, params, key, ticket: this.l1.ticket() };
     this.#counters.reads += 1;
-    const answer = await this.#ask(key);
-    const found = answer === null ? 'store-down' : this.#judge(miss, answer, consistency);
+    const answer = await this.#l2.ask(miss);
+    const found = answer === null ? 'store-down' : this.#l2.judge(miss, answer, consistency);
     if (typeof found === 'object') {
       this.#counters.l2Hits += 1;
       if (found.why === 'stale') this.#revalidate(miss, found.version ?? VERSION_NONE);
@@ -132,27 +123,42 @@ export class ReadPath {
       ticket: this.l1.ticket(),
     }));
     this.#counters.reads += keys.length;
-    const answers = await Promise.all(keys.map((key) => this.#ask(key)));
+    const answers = await Promise.all(misses.map((miss) => this.#l2.ask(miss)));
     const results = answers.map((answer, i): Result | null => {
-      const found = answer && this.#judge(misses[i]!, answer, consistency);
+      const found = answer && this.#l2.judge(misses[i]!, answer, consistency);
       if (found === 'unproven') this.#mayBypass(keys[i]!, consistency);
       return typeof found === 'object' ? found : null;
     });
     const absent = misses.map((_, i) => i).filter((i) => results[i] === null);
     this.#counters.l2Hits += keys.length - absent.length;
-    if (absent.length === 0) return results as Result[];
+    await this.#loadMany(misses, answers, absent, consistency === 'eventual', results);
+    return results as Result[];
+  }
+
+  /** Loads in one batch; what a replica was too late for, in another one from the primary. */
+  async #loadMany(
+    misses: readonly Miss[],
+    answers: readonly (L2Answer | null)[],
+    absent: readonly number[],
+    mayLag: boolean,
+    results: (Result | null)[],
+  ): Promise<void> {
+    if (absent.length === 0) return;
     this.#counters.loads += absent.length;
-    const loaded = await this.#loader.loadMany(
-      keyspace,
-      absent.map((i) => keys[i]!),
-      absent.map((i) => params[i]!),
-    );
+    const loaded = await this.#loader.load({
+      keyspace: misses[0]!.keyspace,
+      keys: absent.map((i) => misses[i]!.key),
+      params: absent.map((i) => misses[i]!.params),
+      needs: absent.map((i) => this.#known(misses[i]!.key, answers[i] ?? null)),
+      mayLag,
+    });
     await Promise.all(
       absent.map(async (i, at) => {
         results[i] = await this.#settle(misses[i]!, answers[i]?.meta ?? null, loaded[at]!, null, 'absent');
       }),
     );
-    return results as Result[];
+    const late = absent.filter((i) => results[i] === null);
+    await this.#loadMany(misses, answers, late, false, results);
   }
 
   /** Somebody invalidated these keys. */
@@ -189,86 +195,32 @@ export class ReadPath {
     return Math.max(entry.loadedAtMs, this.proof.closedMs);
   }
 
-  async #ask(key: string): Promise<RecordAnswer | null> {
-    if (!this.#batcher) return null;
-    try {
-      return await this.#batcher.read(key);
-    } catch {
-      this.#filler.failed('read');
-      return null;
-    }
-  }
-
-  /** The result when the store's answer may be served, else why not. */
-  #judge(
-    miss: Miss,
-    answer: RecordAnswer,
-    consistency: Consistency,
-  ): Result | Exclude<Result['why'], 'fresh' | 'stale'> {
-    const { keyspace, key } = miss;
-    const { meta, record, nowMs: storeNowMs } = answer;
-    const value = record?.value;
-    if (!meta || !value) return 'absent';
-    const ageMs = Math.max(0, storeNowMs - value.filledAtMs);
-    const freshness = judgeRecord(meta, record, keyspace.name, keyspace.schemaVersion, ageMs);
-    if (freshness !== 'fresh' && freshness !== 'stale') return freshness;
-    if (this.#floors.isBelow(key, value.version)) return 'seen-newer';
-    const nowMs = this.#options.runtime.monoMs();
-    const boundMs = nowMs - this.proof.closedFor(meta);
-    if (consistency !== 'eventual' && boundMs > consistency.ms) return 'unproven';
-    const decoded = this.#decode(keyspace, key, value);
-    if (!decoded) return 'schema';
-    if (this.proof.shows(meta)) {
-      this.l1.put(
-        key,
-        {
-          value: decoded.value,
-          version: value.version,
-          freshUntilMs: nowMs + value.freshMs - ageMs,
-          staleUntilMs: nowMs + value.freshMs + value.staleMs - ageMs,
-          loadedAtMs: UNPROVEN,
-        },
-        miss.ticket,
-      );
-    }
-    return {
-      value: decoded.value,
-      tier: 'l2',
-      version: value.version,
-      stalenessBoundMs: boundMs,
-      why: freshness,
-    };
-  }
-
-  #decode(keyspace: AnyKeyspace, key: string, { data }: StoredValue): { readonly value: unknown } | null {
-    if (data === null) return { value: null };
-    try {
-      return { value: deepFreeze(validate(key, keyspace.schema, this.#options.codec.decode(data))) };
-    } catch {
-      return null; // Foreign or poisoned: as good as absent, and the fill replaces it.
-    }
+  /** Highest version that this node knows for the key: nothing below it may be served. */
+  #known(key: string, answer: L2Answer | null): Version {
+    return maxVersion(answer?.record?.tidemark ?? VERSION_NONE, this.#floors.of(key));
   }
 
   async #loadOnce(
     miss: Miss,
-    answer: RecordAnswer | null,
+    answer: L2Answer | null,
     why: Result['why'],
     consistency: Consistency,
   ): Promise<Result> {
     const meta = answer?.meta ?? null;
     // What this reader saw in L2, it must not be served below: not by a load from before it either.
-    const tidemark = answer?.record?.tidemark ?? VERSION_NONE;
+    const tidemark = this.#known(miss.key, answer);
+    const load = (mayLag: boolean) => this.#load(miss, meta, why, tidemark, mayLag);
     const nowMs = this.#options.runtime.monoMs();
     if (consistency === 'eventual') {
       const terms = { notBeforeMs: UNPROVEN, tidemark };
-      return this.#flights.do(miss.key, terms, nowMs, () => this.#load(miss, meta, why, true));
+      return this.#flights.do(miss.key, terms, nowMs, () => load(true));
     }
     if (why === 'unproven') this.#mayBypass(miss.key, consistency);
     const terms = { notBeforeMs: nowMs - consistency.ms, tidemark };
-    const joined = await this.#flights.do(miss.key, terms, nowMs, () => this.#load(miss, meta, why, false));
+    const joined = await this.#flights.do(miss.key, terms, nowMs, () => load(false));
     // A flight that an eventual reader began may have ended with another process' value.
     if (joined.stalenessBoundMs <= consistency.ms) return joined;
-    return this.#load(miss, meta, why, false);
+    return load(false);
   }
 
   /** @throws StalenessUnprovenError when the read would rather fail than ask the source */
@@ -278,8 +230,16 @@ export class ReadPath {
     throw new StalenessUnprovenError(key, consistency.ms, provenMs);
   }
 
-  async #load(miss: Miss, meta: StoreMeta | null, why: Result['why'], mayWait: boolean): Promise<Result> {
-    const { keyspace, params, key } = miss;
+  /** @param mayLag whether another process' fill, or a replica, is good enough */
+  async #load(
+    miss: Miss,
+    meta: StoreMeta | null,
+    why: Result['why'],
+    tidemark: Version,
+    mayLag: boolean,
+    mayWait = mayLag,
+  ): Promise<Result> {
+    const { key } = miss;
     const { store, runtime } = this.#options;
     const token = runtime.randomId();
     let leased = false;
@@ -291,14 +251,31 @@ export class ReadPath {
         leased = found;
       }
     }
+    const lease = leased ? token : null;
     try {
-      this.#counters.loads += 1;
-      const loaded = await this.#loader.load(keyspace, key, params);
-      return await this.#settle(miss, meta, loaded, leased ? token : null, why);
+      return (
+        (await this.#loadAndSettle(miss, meta, why, tidemark, lease, mayLag)) ??
+        (await this.#loadAndSettle(miss, meta, why, tidemark, lease, false))!
+      );
     } catch (error) {
       if (leased) await this.#filler.release(key, token);
       throw error;
     }
+  }
+
+  async #loadAndSettle(
+    miss: Miss,
+    meta: StoreMeta | null,
+    why: Result['why'],
+    tidemark: Version,
+    lease: string | null,
+    mayLag: boolean,
+  ): Promise<Result | null> {
+    const { keyspace, key, params } = miss;
+    this.#counters.loads += 1;
+    const request = { keyspace, keys: [key], params: [params], needs: [tidemark], mayLag };
+    const [loaded] = await this.#loader.load(request);
+    return this.#settle(miss, meta, loaded!, lease, why);
   }
 
   /** Another process loads the key: waits for its fill, its lease, or until it took too long. */
@@ -309,9 +286,9 @@ export class ReadPath {
     for (let pollMs = LEASE_POLL_FIRST_MS; runtime.monoMs() - beganMs < leaseWaitMs;) {
       await sleep(runtime, pollMs);
       pollMs = Math.min(LEASE_POLL_MAX_MS, pollMs * 2);
-      const answer = await this.#ask(miss.key);
+      const answer = await this.#l2.ask(miss);
       if (!answer) break;
-      const found = this.#judge(miss, answer, 'eventual');
+      const found = this.#l2.judge(miss, answer, 'eventual');
       if (typeof found === 'object') {
         outcome = found;
         break;
@@ -325,22 +302,29 @@ export class ReadPath {
     return outcome;
   }
 
-  /** Fills the tiers with what was loaded, as far as the rules admit it. */
+  /**
+   * Fills the tiers with what was loaded, as far as the rules admit it. Null when a replica was too
+   * late: then the primary must be asked.
+   */
   async #settle(
     miss: Miss,
     meta: StoreMeta | null,
     loaded: Loaded,
     lease: string | null,
     why: Result['why'],
-  ): Promise<Result> {
+  ): Promise<Result | null> {
     const { keyspace, key, ticket } = miss;
     const { runtime } = this.#options;
-    const { value, label, startedAtMs } = loaded;
+    const { value, label, dependencies, startedAtMs, origin } = loaded;
     const { freshMs, staleMs } = lifetime(keyspace, value);
     const word = meta === null ? 'away' : await this.#filler.fill(keyspace, key, meta, loaded, lease);
     const overtaken = label
-      ? this.#floors.isBelow(key, label.version)
+      ? [{ key, version: label.version }, ...dependencies].some((each) =>
+          this.#floors.isBelow(each.key, each.version),
+        )
       : this.#floors.heardSince(key, startedAtMs);
+    if (origin === 'replica' && (word === 'refused' || overtaken)) return null;
+    const provenMs = origin === 'primary' ? startedAtMs : UNPROVEN;
     // Without the store's word only this node's memory can tell that nothing overtook the load.
     const vouched = word === 'admitted' || (word === 'away' && this.#floors.remembersSince(startedAtMs));
     const nowMs = runtime.monoMs();
@@ -350,7 +334,8 @@ export class ReadPath {
         version: label?.version ?? null,
         freshUntilMs: nowMs + freshMs,
         staleUntilMs: nowMs + freshMs + staleMs,
-        loadedAtMs: startedAtMs,
+        loadedAtMs: provenMs,
+        dependencies,
       };
       this.l1.put(key, entry, ticket);
     }
@@ -358,7 +343,7 @@ export class ReadPath {
       value,
       tier: 'source',
       version: label?.version ?? null,
-      stalenessBoundMs: nowMs - startedAtMs,
+      stalenessBoundMs: nowMs - provenMs,
       why,
     };
   }
@@ -367,8 +352,9 @@ export class ReadPath {
     const nowMs = this.#options.runtime.monoMs();
     this.#flights
       .do(miss.key, { notBeforeMs: UNPROVEN, tidemark }, nowMs, async () => {
-        const answer = await this.#ask(miss.key);
-        return this.#load(miss, answer?.meta ?? null, 'expired', false);
+        const answer = await this.#l2.ask(miss);
+        const known = maxVersion(tidemark, this.#known(miss.key, answer));
+        return this.#load(miss, answer?.meta ?? null, 'expired', known, true, false);
       })
       .catch(() => {}); // The stale value was served; the next read tries again.
   }

@@ -1,4 +1,4 @@
-import { compareVersions, type Version } from '../protocol/version.ts';
+import { compareVersions, VERSION_NONE, type Version } from '../protocol/version.ts';
 
 interface Seen {
   readonly version: Version;
@@ -39,6 +39,11 @@ export class SeenFloors {
     }
     this.#floors.set(key, { version, atMs });
     return true;
+  }
+
+  /** The highest version heard of, as far as it is remembered. */
+  of(key: string): Version {
+    return this.#floors.get(key)?.version ?? VERSION_NONE;
   }
 
   /** Whether the node heard of a newer version. */

@@ -1,5 +1,7 @@
 import type { Store } from '../ports/store.ts';
-import type { StoreMeta } from '../protocol/record.ts';
+import type { Dependency, Label } from '../protocol/dependency.ts';
+import type { Position } from '../protocol/position.ts';
+import type { FillVerdict, StoreMeta } from '../protocol/record.ts';
 import type { Loaded } from './loader.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
 import type { Counters } from './stats.ts';
@@ -12,6 +14,9 @@ export function lifetime(
   if (value === null) return { freshMs: keyspace.negativeTtlMs, staleMs: 0 };
   return { freshMs: keyspace.ttlMs, staleMs: keyspace.staleMs };
 }
+
+/** A watched tidemark outlives the value that needs it: the fill comes a little later. */
+const WATCH_SLACK_MS = 60_000;
 
 /** Whether the store took a value; one that is `away` neither vouches for it nor refuses it. */
 export type FillWord = 'admitted' | 'refused' | 'away';
@@ -50,31 +55,63 @@ export class StoreFiller {
     keyspace: AnyKeyspace,
     key: string,
     meta: StoreMeta,
-    { value, label }: Loaded,
+    { value, label, dependencies: made }: Loaded,
     lease: string | null,
   ): Promise<FillWord> {
-    const { codec, telemetry } = this.#options;
+    const { codec } = this.#options;
     try {
+      const { freshMs, staleMs } = lifetime(keyspace, value);
+      const asOf = label?.asOf ?? meta.horizon;
+      const dependencies = await this.#watch(made, asOf, freshMs + staleMs);
+      if (typeof dependencies === 'string') {
+        if (lease !== null) await this.release(key, lease);
+        return this.#told(keyspace, dependencies);
+      }
       const verdict = await this.#store!.fill({
         key,
         version: label?.version ?? null,
         scope: label?.scope ?? meta.scopes.get(keyspace.name) ?? 0,
-        asOf: label?.asOf ?? meta.horizon,
+        asOf,
         incarnation: meta.incarnation,
         epoch: meta.epoch,
         revision: meta.revision,
         schema: keyspace.schemaVersion,
-        ...lifetime(keyspace, value),
+        freshMs,
+        staleMs,
         data: value === null ? null : codec.encode(value),
+        dependencies,
         lease,
       });
-      telemetry.record({ type: 'fill', keyspace: keyspace.name, verdict });
-      if (verdict !== 'admitted') this.#counters.fillsRefused += 1;
-      return verdict === 'admitted' ? 'admitted' : 'refused';
+      return this.#told(keyspace, verdict);
     } catch {
       this.failed('fill');
       return 'away';
     }
+  }
+
+  /** Has the store watch what the value was made from; or says why it may no longer be filled. */
+  async #watch(
+    labels: readonly Label[],
+    asOf: Position,
+    lifeMs: number,
+  ): Promise<readonly Dependency[] | FillVerdict> {
+    const answers = await Promise.all(
+      labels.map((label) => this.#store!.watch({ ...label, asOf, lifeMs: lifeMs + WATCH_SLACK_MS })),
+    );
+    const refused = answers.find(({ verdict }) => verdict !== 'admitted');
+    if (refused) return refused.verdict;
+    return answers.map(({ meta }, i) => ({
+      ...labels[i]!,
+      incarnation: meta!.incarnation,
+      epoch: meta!.epoch,
+    }));
+  }
+
+  #told(keyspace: AnyKeyspace, verdict: FillVerdict): FillWord {
+    this.#options.telemetry.record({ type: 'fill', keyspace: keyspace.name, verdict });
+    if (verdict === 'admitted') return 'admitted';
+    this.#counters.fillsRefused += 1;
+    return 'refused';
   }
 
   failed(operation: string): void {

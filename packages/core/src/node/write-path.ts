@@ -1,4 +1,5 @@
 import type { Params, ParamTypes } from '../keyspace/params.ts';
+import { tag } from '../keyspace/tag.ts';
 import { ConfigurationError } from '../ports/errors.ts';
 import type { Bump, Committed } from '../ports/source.ts';
 import type { Invalidation } from '../protocol/event.ts';
@@ -13,6 +14,8 @@ export type WriteTransaction<Tx> = Tx & {
   bump<P extends ParamTypes>(keyspace: TypedKeyspace<P, unknown>, params: Params<P>): void;
   /** Every key of the keyspace changes with this transaction. */
   bumpAll(keyspace: AnyKeyspace): void;
+  /** Everything that depends on the tag changes with this transaction. One event, however much that is. */
+  invalidateTag(name: string): void;
 };
 
 /** Versioned writes: commit first, then tell the own region, then the others. */
@@ -73,10 +76,11 @@ function withBump(tx: unknown, bump: Bump): WriteTransaction<unknown> {
   const extra = {
     bump: (keyspace: AnyKeyspace, params: Params<ParamTypes>) => bump(keyspace.key(params)),
     bumpAll: (keyspace: AnyKeyspace) => bump(keyspace.name),
+    invalidateTag: (name: string) => bump(tag(name)),
   };
   return new Proxy(tx as object, {
     get(target, property) {
-      if (property === 'bump' || property === 'bumpAll') return extra[property];
+      if (property in extra) return extra[property as keyof typeof extra];
       const value: unknown = Reflect.get(target, property, target);
       return typeof value === 'function' ? value.bind(target) : value;
     },

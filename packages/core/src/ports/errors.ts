@@ -71,6 +71,18 @@ export class LoadTimeoutError extends TidemarkError {
   }
 }
 
+/** A value is made from more keys than a reader can check; it was not cached. */
+export class TooManyDependenciesError extends TidemarkError {
+  readonly key: string;
+  constructor(key: string, max: number) {
+    super(
+      'E_TOO_MANY_DEPENDENCIES',
+      `${key} depends on more than ${max} keys; let it depend on a tag or on a whole keyspace instead`,
+    );
+    this.key = key;
+  }
+}
+
 /** Too many loads wait for the source; this one was shed. */
 export class OverloadedError extends TidemarkError {
   constructor(waiting: number) {

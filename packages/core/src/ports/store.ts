@@ -1,5 +1,6 @@
 import type { Invalidation } from '../protocol/event.ts';
 import type { Advance, AdvanceOutcome } from '../protocol/store-state.ts';
+import type { Watch, WatchAnswer } from '../protocol/dependency.ts';
 import type { Fill, FillVerdict, StoreMeta, StoredRecord } from '../protocol/record.ts';
 import type { Position } from '../protocol/position.ts';
 
@@ -54,6 +55,8 @@ export interface Store {
   lease(key: string, token: string, ttlMs: number): Promise<LeaseAnswer>;
   /** Gives a lease back without a fill, so that others need not wait. */
   release(key: string, token: string): Promise<void>;
+  /** Keeps a dependency's tidemark for at least the life of a value; comes before that value's fill. */
+  watch(watch: Watch): Promise<WatchAnswer>;
   /** Admits the value or says which rule refused it. */
   fill(fill: Fill): Promise<FillVerdict>;
   /** Applier only: raises a batch, chains its mark, and moves the horizon on a barrier. */

@@ -29,6 +29,7 @@ function fill(changes: Partial<Fill>): Fill {
     freshMs: 10,
     staleMs: 5,
     data: null,
+    dependencies: [],
     lease: null,
     ...changes,
   };

@@ -1,3 +1,4 @@
+import type { Dependency } from './dependency.ts';
 import { keyspaceOf } from './key.ts';
 import { comparePositions, type Position } from './position.ts';
 import { compareVersions, VERSION_NONE, type Version } from './version.ts';
@@ -20,6 +21,8 @@ export interface StoredValue {
   readonly staleMs: number;
   /** The encoded value, or null: the source had nothing for this key (negative entry). */
   readonly data: Uint8Array | null;
+  /** What it was made from; any of it rising makes it stale. Mostly empty. */
+  readonly dependencies: readonly Dependency[];
 }
 
 /** What a region's store keeps for one key. */
@@ -56,6 +59,7 @@ export type Freshness =
   | 'absent' // no record, or a tombstone
   | 'below-tidemark' // invalidated
   | 'void' // older era, epoch or scope
+  | 'dependency' // something it was made from changed, or can't be told
   | 'schema'; // another version of the keyspace's schema
 
 /** Judges a record; `ageMs` is the age of its value on the store's own clock. */
@@ -103,6 +107,7 @@ export interface Fill {
   readonly freshMs: number;
   readonly staleMs: number;
   readonly data: Uint8Array | null;
+  readonly dependencies: readonly Dependency[];
   /** Token of the lease under which the value was loaded, if any. */
   readonly lease: string | null;
 }
@@ -152,6 +157,7 @@ export function fillRecord(record: StoredRecord | null, fill: Fill, nowMs: numbe
       freshMs: fill.freshMs,
       staleMs: fill.staleMs,
       data: fill.data,
+      dependencies: fill.dependencies,
     },
   };
 }

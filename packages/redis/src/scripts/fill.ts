@@ -6,7 +6,7 @@ import { PRELUDE } from './prelude.ts';
  * KEYS: 1 meta, 2 record, 3 lease.
  * ARGV: 1 keyspace, 2 incarnation, 3 epoch, 4 revision, 5 versioned? (0/1), 6 era, 7 n, 8 scope,
  *       9 as-of era, 10 as-of xid, 11 schema, 12 fresh ms, 13 stale ms, 14 negative? (0/1),
- *       15 lease token ('' = none), 16 tombstone ttl ms, 17 value.
+ *       15 lease token ('' = none), 16 tombstone ttl ms, 17 value, 18 dependencies ('' = none).
  * Returns: the verdict.
  */
 export const FILL = `${PRELUDE}
@@ -32,8 +32,12 @@ local fresh, stale = tonumber(ARGV[12]), tonumber(ARGV[13])
 local flags = 1
 if ARGV[14] == '1' then flags = 3 end
 local life = tonumber(string.sub(redis.sha1hex(meta.inc), 1, 8), 16)
-local head = struct.pack('>BBBBddddddddddI4', 212, 1, flags, 0, era, n, era, n, tonumber(ARGV[8]),
+local dependencies, format = ARGV[18], 1
+if dependencies ~= '' then
+  format, dependencies = 2, struct.pack('>I4', #dependencies) .. dependencies
+end
+local head = struct.pack('>BBBBddddddddddI4', 212, format, flags, 0, era, n, era, n, tonumber(ARGV[8]),
   tonumber(ARGV[3]), now_ms(), fresh, stale, tonumber(ARGV[11]), life)
-redis.call('SET', KEYS[2], head .. ARGV[17], 'PX', num(math.max(tonumber(ARGV[16]), math.ceil(fresh + stale))))
+redis.call('SET', KEYS[2], head .. dependencies .. ARGV[17], 'PX', num(math.max(tonumber(ARGV[16]), math.ceil(fresh + stale))))
 return 'admitted'
 `;

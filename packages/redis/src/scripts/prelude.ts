@@ -52,4 +52,16 @@ local function get_record(key)
   if not (ordinal(era) and ordinal(n)) then return nil end
   return { era = era, n = n, bytes = bytes }
 end
+-- Tidemark := max; the record lives for at least ttl ms more.
+local function raise_record(key, record, era, n, ttl)
+  local left = num(math.max(redis.call('PTTL', key), ttl))
+  if not record then
+    redis.call('SET', key, struct.pack('>BBBBdd', 212, 1, 0, 0, era, n), 'PX', left)
+  elseif before(record.era, record.n, era, n) then
+    local b = record.bytes
+    redis.call('SET', key, string.sub(b, 1, 4) .. struct.pack('>dd', era, n) .. string.sub(b, 21), 'PX', left)
+  else
+    redis.call('PEXPIRE', key, left)
+  end
+end
 `;

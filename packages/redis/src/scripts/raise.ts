@@ -34,16 +34,7 @@ end
 for i = 4, #KEYS, 2 do
   local key, era, n = KEYS[i], tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   at = at + 2
-  local record = get_record(key)
-  local left = num(math.max(redis.call('PTTL', key), ttl))
-  if not record then
-    redis.call('SET', key, struct.pack('>BBBBdd', 212, 1, 0, 0, era, n), 'PX', left)
-  elseif before(record.era, record.n, era, n) then
-    local b = record.bytes
-    redis.call('SET', key, string.sub(b, 1, 4) .. struct.pack('>dd', era, n) .. string.sub(b, 21), 'PX', left)
-  else
-    redis.call('PEXPIRE', key, left)
-  end
+  raise_record(key, get_record(key), era, n, ttl)
   redis.call('DEL', KEYS[i + 1])
 end
 

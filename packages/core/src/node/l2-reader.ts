@@ -1,0 +1,131 @@
+import { deepFreeze, validate } from '../keyspace/codec.ts';
+import { judgeDependency } from '../protocol/dependency.ts';
+import { judgeRecord, type StoredValue } from '../protocol/record.ts';
+import type { Consistency } from './consistency.ts';
+import type { FreshnessProof } from './freshness-proof.ts';
+import type { L1Cache } from './l1-cache.ts';
+import type { Miss } from './miss.ts';
+import type { AnyKeyspace, ResolvedOptions } from './options.ts';
+import { ReadBatcher, type RecordAnswer } from './read-batcher.ts';
+import type { ReadResult } from './read-result.ts';
+import type { SeenFloors } from './seen-floors.ts';
+
+const READ_BATCH_MAX = 512;
+const UNPROVEN = Number.NEGATIVE_INFINITY;
+
+type Result = ReadResult<unknown>;
+export type WhyNot = Exclude<Result['why'], 'fresh' | 'stale'>;
+
+/** What the store says about a key, and about all that its value was made from. */
+export interface L2Answer extends RecordAnswer {
+  /** One for each dependency of the value, in its order. */
+  readonly dependencies: readonly RecordAnswer[];
+}
+
+const NO_ANSWERS: readonly RecordAnswer[] = [];
+
+interface Knowledge {
+  readonly l1: L1Cache;
+  readonly proof: FreshnessProof;
+  readonly floors: SeenFloors;
+}
+
+/** Reads the region's store and judges what it answers by all that the node knows. */
+export class L2Reader {
+  readonly #batcher: ReadBatcher | null;
+  readonly #options: ResolvedOptions<unknown, unknown>;
+  readonly #knowledge: Knowledge;
+  readonly #failed: (operation: string) => void;
+
+  constructor(
+    options: ResolvedOptions<unknown, unknown>,
+    knowledge: Knowledge,
+    failed: (operation: string) => void,
+  ) {
+    this.#options = options;
+    this.#knowledge = knowledge;
+    this.#failed = failed;
+    this.#batcher = options.store && new ReadBatcher(options.store, READ_BATCH_MAX);
+  }
+
+  /** Null when the store is away. */
+  async ask({ keyspace, params, key }: Pick<Miss, 'keyspace' | 'params' | 'key'>): Promise<L2Answer | null> {
+    const batcher = this.#batcher;
+    if (!batcher) return null;
+    try {
+      // Dependencies that are known beforehand travel in the same command.
+      const known = keyspace.dependsOn?.(params) ?? [];
+      const asked = new Map(known.map((each) => [each, batcher.read(each)]));
+      const answer = await batcher.read(key);
+      const made = answer.record?.value?.dependencies ?? [];
+      if (made.length === 0) {
+        await Promise.all(asked.values());
+        return { ...answer, dependencies: NO_ANSWERS };
+      }
+      const dependencies = await Promise.all(
+        made.map((each) => asked.get(each.key) ?? batcher.read(each.key)),
+      );
+      return { ...answer, dependencies };
+    } catch {
+      this.#failed('read');
+      return null;
+    }
+  }
+
+  /** The result when the store's answer may be served, else why not. */
+  judge(miss: Miss, answer: L2Answer, consistency: Consistency): Result | WhyNot {
+    const { keyspace, key } = miss;
+    const { l1, proof, floors } = this.#knowledge;
+    const { meta, record, nowMs: storeNowMs } = answer;
+    const value = record?.value;
+    if (!meta || !value) return 'absent';
+    const ageMs = Math.max(0, storeNowMs - value.filledAtMs);
+    const freshness = judgeRecord(meta, record, keyspace.name, keyspace.schemaVersion, ageMs);
+    if (freshness !== 'fresh' && freshness !== 'stale') return freshness;
+    const nowMs = this.#options.runtime.monoMs();
+    let closedMs = proof.closedFor(meta);
+    let shown = proof.shows(meta);
+    for (const [i, dependency] of value.dependencies.entries()) {
+      const { meta: watchers, record: watched } = answer.dependencies[i]!;
+      if (!watchers || !judgeDependency(watchers, watched, dependency)) return 'dependency';
+      if (floors.isBelow(dependency.key, dependency.version)) return 'seen-newer';
+      closedMs = Math.min(closedMs, proof.closedFor(watchers));
+      shown &&= proof.shows(watchers);
+    }
+    if (floors.isBelow(key, value.version)) return 'seen-newer';
+    const boundMs = nowMs - closedMs;
+    if (consistency !== 'eventual' && boundMs > consistency.ms) return 'unproven';
+    const decoded = this.#decode(keyspace, key, value);
+    if (!decoded) return 'schema';
+    if (shown) {
+      l1.put(
+        key,
+        {
+          value: decoded.value,
+          version: value.version,
+          freshUntilMs: nowMs + value.freshMs - ageMs,
+          staleUntilMs: nowMs + value.freshMs + value.staleMs - ageMs,
+          loadedAtMs: UNPROVEN,
+          dependencies: value.dependencies,
+        },
+        miss.ticket,
+      );
+    }
+    return {
+      value: decoded.value,
+      tier: 'l2',
+      version: value.version,
+      stalenessBoundMs: boundMs,
+      why: freshness,
+    };
+  }
+
+  #decode(keyspace: AnyKeyspace, key: string, { data }: StoredValue): { readonly value: unknown } | null {
+    if (data === null) return { value: null };
+    try {
+      return { value: deepFreeze(validate(key, keyspace.schema, this.#options.codec.decode(data))) };
+    } catch {
+      return null; // Foreign or poisoned: as good as absent, and the fill replaces it.
+    }
+  }
+}
