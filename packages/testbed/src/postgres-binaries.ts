@@ -17,6 +17,8 @@ export interface RunAs {
 export interface PostgresBinaries {
   readonly initdb: string;
   readonly postgres: string;
+  /** The npm package has none. */
+  readonly basebackup: string;
 }
 
 /** The user that servers run as: nobody special, unless this process is root. */
@@ -73,7 +75,11 @@ function shippedPostgres(): string | null {
 }
 
 function inDir(dir: string): PostgresBinaries {
-  return { initdb: join(dir, 'initdb'), postgres: join(dir, 'postgres') };
+  return {
+    initdb: join(dir, 'initdb'),
+    postgres: join(dir, 'postgres'),
+    basebackup: join(dir, 'pg_basebackup'),
+  };
 }
 
 async function bothExist({ initdb, postgres }: PostgresBinaries): Promise<boolean> {

@@ -1,8 +1,14 @@
-import { access, chown, copyFile } from 'node:fs/promises';
+import { access, chown, copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deployFile } from './deploy-file.ts';
 import { findPostgres, type PostgresBinaries, type RunAs, unprivilegedUser } from './postgres-binaries.ts';
 import { createCluster, removeSharedMemory } from './postgres-cluster.ts';
+import {
+  backUpCluster,
+  type PostgresBackup,
+  replaceCluster,
+  type RestoreOptions,
+} from './postgres-backup.ts';
 import { runSql, startupPacket } from './postgres-wire.ts';
 import { type Server, startServer } from './server.ts';
 import { talk } from './talk.ts';
@@ -10,6 +16,10 @@ import { talk } from './talk.ts';
 export interface PostgresServer extends Server {
   /** Creates a fresh, empty database; returns its URL. */
   createDatabase(name?: string): Promise<string>;
+  /** A copy of the running server (pg_basebackup), in this server's folder. */
+  backUp(): Promise<PostgresBackup>;
+  /** Puts a backup in the place of a stopped server's data, whatever server it is of. */
+  restore(backup: PostgresBackup, options?: RestoreOptions): Promise<void>;
 }
 
 /** What a throw-away server does differently; everything else is `deploy/`'s. */
@@ -34,11 +44,15 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   return launchPostgres(await findPostgres(runAs), runAs, options);
 }
 
-/** @internal */
+/**
+ * @internal
+ * @param create makes the data of a server that has none
+ */
 export async function launchPostgres(
   binaries: PostgresBinaries,
   runAs: RunAs | null,
   options: PostgresOptions,
+  create: (cluster: string) => Promise<void> = (cluster) => createCluster(cluster, binaries, runAs),
 ): Promise<PostgresServer> {
   const settings = { ...TEST_SETTINGS, ...options.settings };
   const server = await startServer({
@@ -53,7 +67,7 @@ export async function launchPostgres(
         () => true,
         () => false,
       );
-      if (!exists) await createCluster(cluster, binaries, runAs);
+      if (!exists) await create(cluster);
       await copyFile(deployFile('postgres/postgresql.conf'), join(cluster, 'postgresql.conf'));
       const own = { port: String(port), listen_addresses: '127.0.0.1', unix_socket_directories: '' };
       const args = Object.entries({ ...own, ...settings }).flatMap(([name, value]) => [
@@ -70,7 +84,17 @@ export async function launchPostgres(
       await runSql(server.port, `create database "${name.replaceAll('"', '""')}"`);
       return databaseUrl(server.port, name);
     },
+    backUp: () => backUpCluster(server, binaries, runAs),
+    async restore(backup: PostgresBackup, restoring: RestoreOptions = {}): Promise<void> {
+      await server.wipe();
+      await mkdir(dataDirOf(server.dir), { recursive: true });
+      await replaceCluster(clusterDir(dataDirOf(server.dir)), backup, restoring);
+    },
   });
+}
+
+function dataDirOf(dir: string): string {
+  return join(dir, 'data');
 }
 
 function clusterDir(dataDir: string): string {
