@@ -12,6 +12,7 @@ import {
   version,
 } from './store-harness.ts';
 import { storeRaces } from './store-races.ts';
+import { storeWatches } from './store-watches.ts';
 
 /** Every promise of the store port. `open` gives each test a new, empty store. */
 export function storeSuite(name: string, open: OpenStore): void {
@@ -254,4 +255,5 @@ export function storeSuite(name: string, open: OpenStore): void {
     });
   });
   storeRaces(name, open);
+  storeWatches(name, open);
 }

@@ -1,0 +1,83 @@
+import {
+  type AnyKeyspace,
+  type SourceOfTruth,
+  startNode,
+  systemRuntime,
+  type TidemarkNode,
+} from '@tidemark/core';
+import {
+  type MemoryDb,
+  type MemoryMesh,
+  memoryMesh,
+  memorySource,
+  type MemoryStore,
+  memoryStore,
+  type MemoryTx,
+} from '../src/index.ts';
+
+export const WAIT = { timeout: 10_000, interval: 5 };
+
+/** A load that a test holds back: `reached` when it has read, and goes on after `open`. */
+export class Gate {
+  #wait: Promise<void> | null = null;
+  #release = (): void => {};
+  #onReached = (): void => {};
+
+  /** Holds the next load back; resolves when it has come here. */
+  shut(): Promise<void> {
+    this.#wait = new Promise((resolve) => (this.#release = resolve));
+    return new Promise((resolve) => (this.#onReached = resolve));
+  }
+
+  open(): void {
+    this.#release();
+  }
+
+  async pass(): Promise<void> {
+    const wait = this.#wait;
+    if (!wait) return;
+    this.#wait = null;
+    this.#onReached();
+    await wait;
+  }
+}
+
+export interface MemoryRegions {
+  readonly us: TidemarkNode<MemoryTx>;
+  readonly eu: TidemarkNode<MemoryTx>;
+  readonly stores: { readonly us: MemoryStore; readonly eu: MemoryStore };
+  readonly mesh: MemoryMesh;
+  /** A node of us without a bus: it keeps no L1 and hears of nothing. */
+  readonly deaf: TidemarkNode<MemoryTx>;
+  close(): Promise<void>;
+}
+
+/** Two regions of memory parts over one source, a node with both roles in each. */
+export async function memoryRegions(
+  keyspaces: readonly AnyKeyspace[],
+  source: SourceOfTruth<MemoryDb, MemoryTx> = memorySource({ runtime: systemRuntime }),
+): Promise<MemoryRegions> {
+  const mesh = memoryMesh({ runtime: systemRuntime, regions: ['us', 'eu'], delayMs: () => 2 });
+  const stores = {
+    us: memoryStore({ runtime: systemRuntime }),
+    eu: memoryStore({ runtime: systemRuntime }),
+  };
+  const buses = { us: mesh.bus('us'), eu: mesh.bus('eu') };
+  const start = (id: 'us' | 'eu') =>
+    startNode({ keyspaces, store: stores[id], bus: buses[id], source, pingInterval: 50 });
+  const us = await start('us');
+  const eu = await start('eu');
+  const deaf = await startNode({ keyspaces, store: stores.us, source });
+  return {
+    us,
+    eu,
+    deaf,
+    stores,
+    mesh,
+    async close() {
+      await Promise.all([us.close(), eu.close(), deaf.close()]);
+      await Promise.all([buses.us.close(), buses.eu.close()]);
+      await source.close();
+    },
+  };
+}
