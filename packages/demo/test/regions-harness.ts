@@ -127,7 +127,7 @@ export class Regions {
     const regions = new Regions(servers, paths, postgres, await postgres.createDatabase());
     await migrate(regions.admin);
     await regions.admin.query('create table items (id integer primary key, value text not null)');
-    await trackTable(regions.admin, { table: 'items', keyspace: 'item', keys: ['id'] });
+    await regions.track('items', 'item');
     return regions;
   }
 
@@ -180,6 +180,11 @@ export class Regions {
       'insert into items values ($1, $2) on conflict (id) do update set value = excluded.value',
       [id, value],
     );
+  }
+
+  /** Has triggers bump `keyspace:<id>` with every change of the table. */
+  async track(table: string, keyspace: string): Promise<void> {
+    await trackTable(this.admin, { table, keyspace, keys: ['id'] });
   }
 
   async closeNodes(): Promise<void> {

@@ -3,7 +3,7 @@ import { ConfigurationError } from '../ports/errors.ts';
 import type { SqlExecutor } from '../ports/sql.ts';
 import { isKeyspaceName } from '../protocol/key.ts';
 import { type Duration, durationMs } from './duration.ts';
-import { keyEncoder, type Params, type ParamTypes } from './params.ts';
+import { keyDecoder, keyEncoder, type Params, type ParamTypes } from './params.ts';
 import { RESERVED_KEYSPACES } from './tag.ts';
 
 /** What a loader gets besides its parameters. */
@@ -18,6 +18,8 @@ export interface LoadContext<Db> {
    */
   readonly depend: (...keys: readonly string[]) => Promise<void>;
 }
+
+export type OnWrite = 'invalidate' | 'update' | 'refresh';
 
 export interface KeyspaceOptions<P extends ParamTypes, V, Db> {
   /** Lower-case letters, digits, `-` and `_`; the first part of every key. */
@@ -36,6 +38,12 @@ export interface KeyspaceOptions<P extends ParamTypes, V, Db> {
    * `keyspace.key(params)`, `tag(name)`, or the name of a keyspace for all of it. At most 64.
    */
   readonly dependsOn?: (params: Params<P>) => readonly string[];
+  /**
+   * What a write leaves behind, besides the invalidation. `invalidate` (default): nothing. `update`: the
+   * writing node loads the new value, fills its region, and ships values up to 16 KiB to the peers.
+   * `refresh`: every node reloads in the background what it loses from L1.
+   */
+  readonly onWrite?: OnWrite;
   /** Raise it when the shape of the value changes: old values are never read. Default 1. */
   readonly schemaVersion?: number;
   /** Any Standard Schema (zod, valibot, arktype); checked on load and on decode. */
@@ -59,10 +67,14 @@ export interface Keyspace<P extends ParamTypes = ParamTypes, V = unknown, Db = u
   readonly load: KeyspaceOptions<P, V, Db>['load'];
   readonly loadMany: KeyspaceOptions<P, V, Db>['loadMany'];
   readonly dependsOn: KeyspaceOptions<P, V, Db>['dependsOn'];
+  readonly onWrite: OnWrite;
   /** The key of one value, as it appears in stores, streams and the changelog. */
   key(params: Params<P>): string;
+  /** The parameters that a key was made from; null for a key that `key` can't have made. */
+  params(key: string): Params<P> | null;
 }
 
+const ON_WRITE: readonly OnWrite[] = ['invalidate', 'update', 'refresh'];
 const DEFAULT_TTL_MS = 5 * 60_000;
 const DEFAULT_NEGATIVE_TTL_MS = 10_000;
 
@@ -86,6 +98,10 @@ export function keyspace<const P extends ParamTypes, V, Db = SqlExecutor>(
   if (Object.keys(params).length === 0) {
     throw new ConfigurationError(`keyspace ${name} needs at least one parameter`);
   }
+  const onWrite = options.onWrite ?? 'invalidate';
+  if (!ON_WRITE.includes(onWrite)) {
+    throw new ConfigurationError(`keyspace ${name}, onWrite: use one of ${ON_WRITE.join(', ')}`);
+  }
   const schemaVersion = options.schemaVersion ?? 1;
   if (!Number.isInteger(schemaVersion) || schemaVersion < 0 || schemaVersion > 0xffff_ffff) {
     throw new ConfigurationError(`keyspace ${name}: schemaVersion must be an integer from 0 to 2^32-1`);
@@ -104,6 +120,8 @@ export function keyspace<const P extends ParamTypes, V, Db = SqlExecutor>(
     load: options.load,
     loadMany: options.loadMany,
     dependsOn: options.dependsOn,
+    onWrite,
     key: keyEncoder(name, params),
+    params: keyDecoder(name, params),
   });
 }

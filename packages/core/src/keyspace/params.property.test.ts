@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isKey, keyspaceOf } from '../protocol/key.ts';
-import { keyEncoder } from './params.ts';
+import { keyDecoder, keyEncoder } from './params.ts';
 
 const encode = keyEncoder('page', { site: 'string', number: 'int', draft: 'boolean' });
 const wellFormed = fc.string({ unit: 'binary', maxLength: 40 }).filter((text) => !text.includes('\0'));
@@ -22,6 +22,19 @@ describe('keys', () => {
           ],
         ],
       },
+    );
+  });
+
+  it('give their parameters back, and no other text is a key', () => {
+    const decode = keyDecoder('page', { site: 'string', number: 'int', draft: 'boolean' });
+    fc.assert(
+      fc.property(params, fc.string(), (each, junk) => {
+        const { number, ...rest } = each;
+        expect(decode(encode(each))).toEqual({ ...rest, number: number + 0 });
+        const decoded = decode(junk);
+        if (decoded) expect(encode(decoded)).toBe(junk);
+      }),
+      { examples: [[{ site: '%3A%', number: 1, draft: true }, 'page:%253A:01:true']] },
     );
   });
 

@@ -1,5 +1,5 @@
 import { KeyError } from '../ports/errors.ts';
-import { encodeKeyPart, joinKey, KEY_LENGTH_MAX } from '../protocol/key.ts';
+import { decodeKeyPart, encodeKeyPart, joinKey, KEY_LENGTH_MAX } from '../protocol/key.ts';
 
 /** Type of a key parameter. */
 export type ParamType = 'int' | 'string' | 'boolean';
@@ -43,6 +43,33 @@ export function keyEncoder<P extends ParamTypes>(keyspace: string, types: P): (p
     }
     return key;
   };
+}
+
+/** Makes the inverse of the encoder; it answers null for a key that the encoder can't have made. */
+export function keyDecoder<P extends ParamTypes>(
+  keyspace: string,
+  types: P,
+): (key: string) => Params<P> | null {
+  const fields = Object.entries(types);
+  const encode = keyEncoder(keyspace, types);
+  return (key) => {
+    const parts = key.split(':').slice(1);
+    if (parts.length !== fields.length) return null;
+    const params = Object.fromEntries(
+      fields.map(([name, type], i) => [name, decodeParam(type, parts[i]!)]),
+    ) as Params<P>;
+    try {
+      return encode(params) === key ? params : null;
+    } catch {
+      return null;
+    }
+  };
+}
+
+function decodeParam(type: ParamType, part: string): number | boolean | string {
+  if (type === 'int') return Number(part);
+  if (type === 'boolean') return part === 'true';
+  return decodeKeyPart(part);
 }
 
 function encodeParam(keyspace: string, name: string, type: ParamType, value: unknown): string {

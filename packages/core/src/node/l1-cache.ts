@@ -66,12 +66,17 @@ export class L1Cache {
   }
 
   /** Drops the entry if it is older than `version`, and all that was made from an older one. */
-  raise(key: string, version: Version): void {
+  raise(key: string, version: Version, onDrop: (key: string) => void): void {
     const known = this.#entries.peek(key);
-    if (known && (!known.version || compareVersions(known.version, version) < 0)) this.#entries.delete(key);
+    if (known && (!known.version || compareVersions(known.version, version) < 0)) {
+      this.#entries.delete(key);
+      onDrop(key);
+    }
     for (const dependent of [...this.#dependents.of(key)]) {
       const label = this.#entries.peek(dependent)?.dependencies.find((each) => each.key === key);
-      if (label && compareVersions(label.version, version) < 0) this.#entries.delete(dependent);
+      if (!label || compareVersions(label.version, version) >= 0) continue;
+      this.#entries.delete(dependent);
+      onDrop(dependent);
     }
   }
 

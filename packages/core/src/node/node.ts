@@ -8,6 +8,7 @@ import { FeedFollower } from './feed-follower.ts';
 import type { AnyKeyspace, NodeOptions, ResolvedOptions, TypedKeyspace } from './options.ts';
 import { resolveOptions } from './options.ts';
 import { ReadPath } from './read-path.ts';
+import { Refresher } from './refresher.ts';
 import type { ReadResult } from './read-result.ts';
 import { newCounters, type NodeStats } from './stats.ts';
 import { WritePath, type WriteTransaction } from './write-path.ts';
@@ -26,6 +27,7 @@ export class TidemarkNode<Tx = unknown> {
   readonly #counters = newCounters();
   readonly #reads: ReadPath;
   readonly #writes: WritePath;
+  readonly #refresher: Refresher;
   readonly #feed: FeedFollower | null;
   readonly #roles: readonly (Relay | Applier)[];
   #closed = false;
@@ -36,6 +38,8 @@ export class TidemarkNode<Tx = unknown> {
     this.#keyspaces = new Set(keyspaces);
     this.#reads = new ReadPath(options, this.#counters);
     this.#writes = new WritePath(options, this.#reads, this.#counters);
+    this.#refresher = new Refresher(options, this.#reads);
+    this.#reads.onDrop = (key, version) => this.#refresher.dropped(key, version);
     this.#feed = options.bus && new FeedFollower(options.bus, options, this.#listener());
     this.#roles = [
       ...(options.relay ? [new Relay(options.source!, options.bus!, options)] : []),
@@ -116,7 +120,9 @@ export class TidemarkNode<Tx = unknown> {
    */
   async write<T>(work: (tx: WriteTransaction<Tx>) => Promise<T>): Promise<Committed<T>> {
     if (this.#closed) throw new ClosedError();
-    return this.#writes.write(work as (tx: WriteTransaction<unknown>) => Promise<T>);
+    const committed = await this.#writes.write(work as (tx: WriteTransaction<unknown>) => Promise<T>);
+    this.#refresher.written(committed.invalidations);
+    return committed;
   }
 
   /** Counts since the start, and the current staleness bound. */
@@ -140,6 +146,7 @@ export class TidemarkNode<Tx = unknown> {
     await this.#feed?.stop();
     await Promise.all(this.#roles.map((role) => role.stop()));
     await this.#writes.close();
+    await this.#refresher.close();
     this.#reads.reset(false);
   }
 

@@ -10,6 +10,7 @@ import type { Codec } from '../keyspace/codec.ts';
 import { jsonCodec } from '../keyspace/codec.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
 import type { ParamTypes } from '../keyspace/params.ts';
+import { keyspaceOf } from '../protocol/key.ts';
 import { systemRuntime } from '../runtime/system-runtime.ts';
 import type { Consistency } from './consistency.ts';
 
@@ -55,6 +56,8 @@ export interface ResolvedOptions<Db, Tx> {
   readonly store: Store | null;
   readonly bus: Bus | null;
   readonly source: SourceOfTruth<Db, Tx> | null;
+  /** The node's keyspace that a key belongs to. */
+  readonly keyspaceOf: (key: string) => AnyKeyspace | undefined;
   readonly relay: boolean;
   readonly applier: boolean;
   readonly consistency: Consistency;
@@ -71,14 +74,18 @@ export interface ResolvedOptions<Db, Tx> {
 
 /** @throws ConfigurationError naming the option that is wrong */
 export function resolveOptions<Db, Tx>(options: NodeOptions<Db, Tx>): ResolvedOptions<Db, Tx> {
-  const names = new Set<string>();
-  for (const { name, dependsOn } of options.keyspaces) {
+  const byName = new Map<string, AnyKeyspace>();
+  for (const each of options.keyspaces) {
+    const { name, dependsOn, onWrite } = each;
     if (dependsOn && !options.source) {
       throw new ConfigurationError(`keyspace ${name}: dependsOn needs a source, which knows what changed`);
     }
-    if (names.has(name))
+    if (onWrite !== 'invalidate' && !options.source) {
+      throw new ConfigurationError(`keyspace ${name}: onWrite '${onWrite}' needs a source`);
+    }
+    if (byName.has(name))
       throw new ConfigurationError(`keyspaces: ${name} is there twice; names must be unique`);
-    names.add(name);
+    byName.set(name, each);
   }
   const rolesPossible = options.source !== undefined && options.bus !== undefined;
   const applierPossible = rolesPossible && options.store !== undefined;
@@ -91,6 +98,7 @@ export function resolveOptions<Db, Tx>(options: NodeOptions<Db, Tx>): ResolvedOp
     store: options.store ?? null,
     bus: options.bus ?? null,
     source: options.source ?? null,
+    keyspaceOf: (key) => byName.get(keyspaceOf(key)),
     relay: options.roles?.relay ?? rolesPossible,
     applier: options.roles?.applier ?? applierPossible,
     consistency: options.consistency ?? 'eventual',

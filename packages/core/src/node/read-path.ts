@@ -6,11 +6,11 @@ import { isScopeKey } from '../protocol/key.ts';
 import type { StoreMeta } from '../protocol/record.ts';
 import { maxVersion, VERSION_NONE, type Version } from '../protocol/version.ts';
 import type { Claim } from '../protocol/wire.ts';
-import { sleep } from '../runtime/sleep.ts';
 import type { Consistency } from './consistency.ts';
 import { FreshnessProof } from './freshness-proof.ts';
 import { L1Cache, type L1Entry } from './l1-cache.ts';
 import { type L2Answer, L2Reader } from './l2-reader.ts';
+import { awaitFill } from './lease-wait.ts';
 import { type Loaded, Loader } from './loader.ts';
 import type { Miss } from './miss.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
@@ -22,8 +22,6 @@ import { lifetime, StoreFiller } from './store-filler.ts';
 
 const UNPROVEN = Number.NEGATIVE_INFINITY;
 const SEEN_FLOORS_MAX = 100_000;
-const LEASE_POLL_FIRST_MS = 4;
-const LEASE_POLL_MAX_MS = 64;
 
 type Result = ReadResult<unknown>;
 
@@ -31,6 +29,8 @@ type Result = ReadResult<unknown>;
 export class ReadPath {
   readonly l1: L1Cache;
   readonly proof = new FreshnessProof();
+  /** Told of keys that were dropped from L1 because something rose. */
+  onDrop: (key: string, version: Version) => void = () => {};
   readonly #floors = new SeenFloors(SEEN_FLOORS_MAX);
   readonly #flights = new SingleFlight<Result>();
   readonly #l2: L2Reader;
@@ -169,14 +169,54 @@ export class ReadPath {
         this.reset(this.l1.ticket() !== null);
         continue;
       }
-      this.l1.raise(key, version);
       this.#flights.part(key);
+      // A dependent's own version does not rise; nothing is known of it but that it must be loaded.
+      this.l1.raise(key, version, (dropped) =>
+        this.onDrop(dropped, dropped === key ? version : VERSION_NONE),
+      );
       if (!this.#floors.raise(key, version, nowMs)) {
         // Too much news since the last claim to remember it all: start over, unproven.
         this.reset(this.l1.ticket() !== null);
         this.proof.drop();
       }
     }
+  }
+
+  /** Loads what was just written here from the primary, and fills the own region with it. */
+  async renew(
+    keyspace: AnyKeyspace,
+    params: Params<ParamTypes>,
+    key: string,
+    version: Version,
+  ): Promise<Loaded | null> {
+    const miss: Miss = { keyspace, params, key, ticket: this.l1.ticket() };
+    const token = this.#options.runtime.randomId();
+    const meta = (await this.#l2.ask(miss))?.meta ?? null;
+    // Readers that miss meanwhile wait for this fill.
+    const lease = meta && (await this.#filler.lease(key, token)) ? token : null;
+    this.#counters.loads += 1;
+    const request = { keyspace, keys: [key], params: [params], needs: [version], mayLag: false };
+    const [loaded] = await this.#loader.load(request);
+    await this.#settle(miss, meta, loaded!, lease, 'below-tidemark');
+    return loaded!;
+  }
+
+  /** Brings a key back into L1: from another process' fill, or by loading it. */
+  async refresh(
+    keyspace: AnyKeyspace,
+    params: Params<ParamTypes>,
+    key: string,
+    version: Version,
+  ): Promise<void> {
+    const miss: Miss = { keyspace, params, key, ticket: this.l1.ticket() };
+    const terms = { notBeforeMs: UNPROVEN, tidemark: version };
+    await this.#flights.do(key, terms, this.#options.runtime.monoMs(), async () => {
+      const answer = await this.#l2.ask(miss);
+      const found = answer && this.#l2.judge(miss, answer, 'eventual');
+      if (found && typeof found === 'object') return found;
+      const known = maxVersion(version, this.#known(key, answer));
+      return this.#load(miss, answer?.meta ?? null, 'below-tidemark', known, true);
+    });
   }
 
   /** The region proved that all before `sentAtMs` is applied. */
@@ -246,7 +286,7 @@ export class ReadPath {
     if (store && meta) {
       leased = await this.#filler.lease(key, token);
       if (!leased && mayWait) {
-        const found = await this.#awaitFill(miss, token);
+        const found = await awaitFill(this.#options, this.#l2, this.#filler, miss, token);
         if (typeof found === 'object') return found;
         leased = found;
       }
@@ -276,30 +316,6 @@ export class ReadPath {
     const request = { keyspace, keys: [key], params: [params], needs: [tidemark], mayLag };
     const [loaded] = await this.#loader.load(request);
     return this.#settle(miss, meta, loaded!, lease, why);
-  }
-
-  /** Another process loads the key: waits for its fill, its lease, or until it took too long. */
-  async #awaitFill(miss: Miss, token: string): Promise<Result | boolean> {
-    const { runtime, leaseWaitMs, telemetry } = this.#options;
-    const beganMs = runtime.monoMs();
-    let outcome: Result | boolean = false;
-    for (let pollMs = LEASE_POLL_FIRST_MS; runtime.monoMs() - beganMs < leaseWaitMs;) {
-      await sleep(runtime, pollMs);
-      pollMs = Math.min(LEASE_POLL_MAX_MS, pollMs * 2);
-      const answer = await this.#l2.ask(miss);
-      if (!answer) break;
-      const found = this.#l2.judge(miss, answer, 'eventual');
-      if (typeof found === 'object') {
-        outcome = found;
-        break;
-      }
-      if (await this.#filler.lease(miss.key, token)) {
-        outcome = true;
-        break;
-      }
-    }
-    telemetry.record({ type: 'lease-wait', keyspace: miss.keyspace.name, ms: runtime.monoMs() - beganMs });
-    return outcome;
   }
 
   /**

@@ -8,6 +8,17 @@ export interface Invalidation {
   readonly version: Version;
 }
 
+/** An invalidation that brings the value with it, as it was loaded where it was written. */
+export interface ShippedValue extends Invalidation {
+  /** Version `n` of the keyspace's scope key when the value was loaded. */
+  readonly scope: number;
+  /** Horizon of a snapshot that was taken no later than the value was read. */
+  readonly asOf: Position;
+  readonly schema: number;
+  /** The encoded value in base64, or null: the source has nothing for this key. */
+  readonly data: string | null;
+}
+
 /** An asker's numbered ping, returned inside a barrier taken after the ping arrived. */
 export interface Echo {
   /** Life (random id) of the process that pinged. */

@@ -24,6 +24,11 @@ export function encodeKeyPart(text: string): string {
   return UNSAFE.test(text) ? text.replace(UNSAFE, (char) => ESCAPES[char]!) : text;
 }
 
+/** The inverse of `encodeKeyPart`. */
+export function decodeKeyPart(part: string): string {
+  return part.replace(/%(25|3A|7B|7D)/g, (_, code: string) => String.fromCharCode(parseInt(code, 16)));
+}
+
 /** `keyspace:part:part` from parts that are already escaped. */
 export function joinKey(keyspace: string, parts: readonly string[]): string {
   return `${keyspace}:${parts.join(':')}`;

@@ -19,6 +19,20 @@ const echoes = fc.array(fc.record({ life, ping: ordinal }), { maxLength: 5 });
 
 const message: fc.Arbitrary<WireMessage> = fc.oneof(
   fc.record({ kind: fc.constant('bump' as const), invalidations }),
+  fc.record({
+    kind: fc.constant('update' as const),
+    values: fc.array(
+      fc.record({
+        key,
+        version,
+        scope: ordinal,
+        asOf: position,
+        schema: ordinal,
+        data: fc.option(fc.base64String()),
+      }),
+      { maxLength: 5 },
+    ),
+  }),
   fc.record({ kind: fc.constant('changes' as const), ...number, invalidations }),
   fc.record({
     kind: fc.constant('barrier' as const),

@@ -1,4 +1,5 @@
-import type { Barrier, Echo, Invalidation } from './event.ts';
+import type { Barrier, Echo, Invalidation, ShippedValue } from './event.ts';
+import { packValues, unpackValues } from './wire-values.ts';
 import { isKey } from './key.ts';
 import { isPosition, type Position } from './position.ts';
 import { isOrdinal, type Version } from './version.ts';
@@ -35,6 +36,14 @@ export interface BumpMessage {
   readonly kind: 'bump';
   readonly invalidations: readonly Invalidation[];
 }
+/**
+ * From a writer, some time after its bump: what it wrote, so that peers need not load it. Unnumbered,
+ * and never instead of the bump: losing it costs a load.
+ */
+export interface UpdateMessage {
+  readonly kind: 'update';
+  readonly values: readonly ShippedValue[];
+}
 /** From a relay: part of what a later barrier speaks of. */
 export interface ChangesMessage extends Numbering {
   readonly kind: 'changes';
@@ -45,7 +54,7 @@ export interface BarrierMessage extends Numbering {
   readonly kind: 'barrier';
   readonly barrier: Barrier;
 }
-export type StreamMessage = BumpMessage | ChangesMessage | BarrierMessage;
+export type StreamMessage = BumpMessage | UpdateMessage | ChangesMessage | BarrierMessage;
 
 /** An asker's ping; to the relay from appliers, to the applier from nodes. */
 export interface PingMessage extends Echo {
@@ -75,6 +84,8 @@ export function encodeMessage(message: WireMessage): string {
   switch (message.kind) {
     case 'bump':
       return JSON.stringify({ f: WIRE_FORMAT, k: 'bump', ev: packEvents(message.invalidations) });
+    case 'update':
+      return JSON.stringify({ f: WIRE_FORMAT, k: 'update', va: packValues(message.values) });
     case 'changes':
       return JSON.stringify({
         f: WIRE_FORMAT,
@@ -126,6 +137,10 @@ export function decodeMessage(text: string): Decoded<WireMessage> {
     case 'bump': {
       const invalidations = unpackEvents(raw['ev']);
       return invalidations ? good({ kind: 'bump', invalidations }) : bad('events');
+    }
+    case 'update': {
+      const values = unpackValues(raw['va']);
+      return values ? good({ kind: 'update', values }) : bad('values');
     }
     case 'changes': {
       const number = unpackNumber(raw);

@@ -1,10 +1,11 @@
+import type { AnyKeyspace } from '../node/options.ts';
 import { SENT_AT_HEADER } from '../node/publisher.ts';
 import type { Bus, BusMessage, RegionId, Subscription } from '../ports/bus.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { SourceOfTruth } from '../ports/source.ts';
 import type { Store } from '../ports/store.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
-import type { Barrier, Echo, Invalidation } from '../protocol/event.ts';
+import type { Barrier, Echo, Invalidation, ShippedValue } from '../protocol/event.ts';
 import { PingLog } from '../protocol/ping-log.ts';
 import { RelayChain } from '../protocol/relay-chain.ts';
 import { maxVersion } from '../protocol/version.ts';
@@ -14,6 +15,7 @@ import { Wakeup } from '../runtime/wakeup.ts';
 import { FeedWriter } from './feed-writer.ts';
 import { Inbox } from './inbox.ts';
 import { resync } from './resync.ts';
+import { fillShipped } from './shipped-values.ts';
 import { StoreWriter } from './store-writer.ts';
 
 const INBOX_MAX = 2_000;
@@ -27,6 +29,7 @@ interface TermOptions {
   readonly runtime: Runtime;
   readonly telemetry: Telemetry;
   readonly pingIntervalMs: number;
+  readonly keyspaceOf: (key: string) => AnyKeyspace | undefined;
 }
 
 type Carrier = Readonly<Record<string, string>>;
@@ -144,6 +147,7 @@ export class ApplierTerm {
     let batch = new Map<string, Invalidation>();
     // A batch shows in the trace of its first traced writer.
     let carrier: Carrier | undefined;
+    const shipped: ShippedValue[] = [];
     for (const { region, message, discontinuity } of received) {
       const decoded = message && this.#decode(region, message);
       if (!decoded) {
@@ -163,8 +167,11 @@ export class ApplierTerm {
       }
       if (decoded.kind === 'changes') chain.note(decoded.life, decoded.seq, false);
       else carrier ??= message!.headers;
-      this.#observe(region, message!, decoded.invalidations.length);
-      for (const invalidation of decoded.invalidations) {
+      const invalidations = decoded.kind === 'update' ? decoded.values : decoded.invalidations;
+      if (decoded.kind === 'update') shipped.push(...decoded.values);
+      this.#observe(region, message!, invalidations.length);
+      for (const { key, version } of invalidations) {
+        const invalidation = { key, version };
         const known = batch.get(invalidation.key);
         batch.set(
           invalidation.key,
@@ -178,6 +185,10 @@ export class ApplierTerm {
       }
     }
     if (batch.size > 0) await this.#apply(received.at(-1)!.region, batch, null, carrier);
+    // After their invalidations: a value for a store that is away now is left to its next reader.
+    await fillShipped(this.#store, shipped, this.#options.keyspaceOf, this.#options.telemetry).catch(
+      () => {},
+    );
   }
 
   #decode(region: RegionId, { data }: BusMessage): StreamMessage | null {
@@ -185,6 +196,7 @@ export class ApplierTerm {
     if (
       decoded.ok &&
       (decoded.message.kind === 'bump' ||
+        decoded.message.kind === 'update' ||
         decoded.message.kind === 'changes' ||
         decoded.message.kind === 'barrier')
     ) {

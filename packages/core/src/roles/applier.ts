@@ -1,3 +1,4 @@
+import type { AnyKeyspace } from '../node/options.ts';
 import type { Bus } from '../ports/bus.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { SourceOfTruth } from '../ports/source.ts';
@@ -17,6 +18,7 @@ interface ApplierOptions {
   readonly runtime: Runtime;
   readonly telemetry: Telemetry;
   readonly pingIntervalMs: number;
+  readonly keyspaceOf: (key: string) => AnyKeyspace | undefined;
 }
 
 /**

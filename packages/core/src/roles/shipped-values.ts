@@ -1,0 +1,47 @@
+import { lifetime } from '../node/store-filler.ts';
+import type { AnyKeyspace } from '../node/options.ts';
+import type { Store } from '../ports/store.ts';
+import type { Telemetry } from '../ports/telemetry.ts';
+import type { ShippedValue } from '../protocol/event.ts';
+import { compareVersions } from '../protocol/version.ts';
+
+/**
+ * Fills a store with values that their writers shipped. They are fills like any other, judged by
+ * version and as-of; only keyspaces that ask for it, in their present schema, take them.
+ */
+export async function fillShipped(
+  store: Store,
+  values: readonly ShippedValue[],
+  keyspaceOf: (key: string) => AnyKeyspace | undefined,
+  telemetry: Telemetry,
+): Promise<void> {
+  const taken = values.filter(({ key, schema }) => {
+    const keyspace = keyspaceOf(key);
+    return keyspace?.onWrite === 'update' && keyspace.schemaVersion === schema;
+  });
+  if (taken.length === 0) return;
+  const { meta, records } = await store.read(taken.map(({ key }) => key));
+  if (!meta) return;
+  await Promise.all(
+    taken.map(async ({ key, version, scope, asOf, schema, data }, i) => {
+      const known = records[i]?.value;
+      if (known && compareVersions(known.version, version) >= 0) return;
+      const keyspace = keyspaceOf(key)!;
+      const verdict = await store.fill({
+        key,
+        version,
+        scope,
+        asOf,
+        incarnation: meta.incarnation,
+        epoch: meta.epoch,
+        revision: meta.revision,
+        schema,
+        ...lifetime(keyspace, data),
+        data: data === null ? null : Buffer.from(data, 'base64'),
+        dependencies: [],
+        lease: null,
+      });
+      telemetry.record({ type: 'fill', keyspace: keyspace.name, verdict });
+    }),
+  );
+}
