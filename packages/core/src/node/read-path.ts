@@ -150,7 +150,7 @@ export class ReadPath {
       keys: absent.map((i) => misses[i]!.key),
       params: absent.map((i) => misses[i]!.params),
       needs: absent.map((i) => this.#known(misses[i]!.key, answers[i] ?? null)),
-      mayLag,
+      mayLag: mayLag && absent.every((i) => answers[i]?.meta),
     });
     await Promise.all(
       absent.map(async (i, at) => {
@@ -313,8 +313,14 @@ export class ReadPath {
   ): Promise<Result | null> {
     const { keyspace, key, params } = miss;
     this.#counters.loads += 1;
-    const request = { keyspace, keys: [key], params: [params], needs: [tidemark], mayLag };
-    const [loaded] = await this.#loader.load(request);
+    const [loaded] = await this.#loader.load({
+      keyspace,
+      keys: [key],
+      params: [params],
+      needs: [tidemark],
+      // Without the store's word nobody knows how far behind a replica is.
+      mayLag: mayLag && meta !== null,
+    });
     return this.#settle(miss, meta, loaded!, lease, why);
   }
 
@@ -339,7 +345,7 @@ export class ReadPath {
           this.#floors.isBelow(each.key, each.version),
         )
       : this.#floors.heardSince(key, startedAtMs);
-    if (origin === 'replica' && (word === 'refused' || overtaken)) return null;
+    if (origin === 'replica' && (word !== 'admitted' || overtaken)) return null;
     const provenMs = origin === 'primary' ? startedAtMs : UNPROVEN;
     // Without the store's word only this node's memory can tell that nothing overtook the load.
     const vouched = word === 'admitted' || (word === 'away' && this.#floors.remembersSince(startedAtMs));
