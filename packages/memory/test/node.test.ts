@@ -312,6 +312,10 @@ describe('a region of memory parts', () => {
       code: 'E_STALENESS_UNPROVEN',
       key: 'product:1',
     });
+    const lenient = { consistency: bounded('1ms', { whenUnproven: 'serve' }) } as const;
+    const served = await writer.read(products, { id: 1 }, lenient);
+    expect(served).toMatchObject({ tier: 'l2', why: 'unproven', value: { stock: 1 } });
+    expect(served.stalenessBoundMs).toBe(Number.POSITIVE_INFINITY);
     expect((await writer.read(products, { id: 1 }, { consistency: bounded('1ms') })).tier).toBe('source');
   });
 

@@ -4,20 +4,36 @@ import { type Duration, durationMs } from '../keyspace/duration.ts';
 /** What a read is promised. */
 export type Consistency = 'eventual' | Bounded;
 
+/**
+ * When the bound can't be proven from the caches: ask the source (`bypass`, the default), fail with
+ * `E_STALENESS_UNPROVEN`, or `serve` what there is: `read` then says `unproven`, and how old it may be.
+ */
+export type WhenUnproven = 'bypass' | 'fail' | 'serve';
+
 /** Proven: not older than `ms`. */
 export interface Bounded {
   readonly level: 'bounded';
   readonly ms: number;
-  /** When the bound can't be proven from the caches: ask the source (default), or fail. */
-  readonly whenUnproven: 'bypass' | 'fail';
+  readonly whenUnproven: WhenUnproven;
 }
 
 /** A read that never returns a value superseded by a write acknowledged more than `bound` ago. */
-export function bounded(
-  bound: Duration,
-  options: { readonly whenUnproven?: 'bypass' | 'fail' } = {},
-): Bounded {
+export function bounded(bound: Duration, options: { readonly whenUnproven?: WhenUnproven } = {}): Bounded {
   const ms = durationMs(bound, 'bounded');
   if (ms === 0) throw new ConfigurationError('bounded: the bound must be above 0');
-  return Object.freeze({ level: 'bounded', ms, whenUnproven: options.whenUnproven ?? 'bypass' });
+  const whenUnproven = options.whenUnproven ?? 'bypass';
+  if (!['bypass', 'fail', 'serve'].includes(whenUnproven)) {
+    throw new ConfigurationError(`bounded, whenUnproven: use 'bypass', 'fail' or 'serve'`);
+  }
+  return Object.freeze({ level: 'bounded', ms, whenUnproven });
+}
+
+/** Whether a value that is proven to be at most `boundMs` old may be served. */
+export function allows(consistency: Consistency, boundMs: number): boolean {
+  return consistency === 'eventual' || boundMs <= consistency.ms || consistency.whenUnproven === 'serve';
+}
+
+/** Whether the read must be told that its bound is not kept. */
+export function isUnproven(consistency: Consistency, boundMs: number): boolean {
+  return consistency !== 'eventual' && boundMs > consistency.ms;
 }

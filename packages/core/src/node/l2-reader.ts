@@ -1,7 +1,7 @@
 import { deepFreeze, validate } from '../keyspace/codec.ts';
 import { judgeDependency } from '../protocol/dependency.ts';
 import { judgeRecord, type StoredValue } from '../protocol/record.ts';
-import type { Consistency } from './consistency.ts';
+import { allows, type Consistency, isUnproven } from './consistency.ts';
 import type { FreshnessProof } from './freshness-proof.ts';
 import type { L1Cache } from './l1-cache.ts';
 import type { Miss } from './miss.ts';
@@ -94,7 +94,7 @@ export class L2Reader {
     }
     if (floors.isBelow(key, value.version)) return 'seen-newer';
     const boundMs = nowMs - closedMs;
-    if (consistency !== 'eventual' && boundMs > consistency.ms) return 'unproven';
+    if (!allows(consistency, boundMs)) return 'unproven';
     const decoded = this.#decode(keyspace, key, value);
     if (!decoded) return 'schema';
     if (shown) {
@@ -116,7 +116,7 @@ export class L2Reader {
       tier: 'l2',
       version: value.version,
       stalenessBoundMs: boundMs,
-      why: freshness,
+      why: isUnproven(consistency, boundMs) ? 'unproven' : freshness,
     };
   }
 

@@ -76,7 +76,7 @@ export class TidemarkNode<Tx = unknown> {
     const consistency = options?.consistency ?? this.#options.consistency;
     const hit = this.#reads.hit(keyspace, params, key, consistency);
     const result = hit
-      ? this.#reads.describe(hit)
+      ? this.#reads.describe(hit, consistency)
       : await this.#reads.miss(keyspace, params, key, consistency);
     return result as ReadResult<V>;
   }

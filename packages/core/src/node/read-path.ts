@@ -6,7 +6,7 @@ import { isScopeKey } from '../protocol/key.ts';
 import type { StoreMeta } from '../protocol/record.ts';
 import { maxVersion, VERSION_NONE, type Version } from '../protocol/version.ts';
 import type { Claim } from '../protocol/wire.ts';
-import type { Consistency } from './consistency.ts';
+import { allows, type Consistency, isUnproven } from './consistency.ts';
 import { FreshnessProof } from './freshness-proof.ts';
 import { L1Cache, type L1Entry } from './l1-cache.ts';
 import { type L2Answer, L2Reader } from './l2-reader.ts';
@@ -63,7 +63,7 @@ export class ReadPath {
     if (entry === undefined) return undefined;
     const nowMs = this.#options.runtime.monoMs();
     if (nowMs >= entry.staleUntilMs) return undefined;
-    if (consistency !== 'eventual' && nowMs - this.#provenAt(entry) > consistency.ms) return undefined;
+    if (consistency !== 'eventual' && !allows(consistency, nowMs - this.#provenAt(entry))) return undefined;
     if (nowMs >= entry.freshUntilMs) {
       this.#revalidate({ keyspace, params, key, ticket: this.l1.ticket() }, entry.version ?? VERSION_NONE);
     }
@@ -74,14 +74,16 @@ export class ReadPath {
   }
 
   /** The L1 entry as a read result. */
-  describe(entry: L1Entry): Result {
+  describe(entry: L1Entry, consistency: Consistency): Result {
     const nowMs = this.#options.runtime.monoMs();
+    const boundMs = nowMs - this.#provenAt(entry);
+    const age = nowMs < entry.freshUntilMs ? 'fresh' : 'stale';
     return {
       value: entry.value,
       tier: 'l1',
       version: entry.version,
-      stalenessBoundMs: nowMs - this.#provenAt(entry),
-      why: nowMs < entry.freshUntilMs ? 'fresh' : 'stale',
+      stalenessBoundMs: boundMs,
+      why: isUnproven(consistency, boundMs) ? 'unproven' : age,
     };
   }
 
@@ -265,7 +267,7 @@ export class ReadPath {
 
   /** @throws StalenessUnprovenError when the read would rather fail than ask the source */
   #mayBypass(key: string, consistency: Consistency): void {
-    if (consistency === 'eventual' || consistency.whenUnproven === 'bypass') return;
+    if (consistency === 'eventual' || consistency.whenUnproven !== 'fail') return;
     const provenMs = this.#options.runtime.monoMs() - this.proof.closedMs;
     throw new StalenessUnprovenError(key, consistency.ms, provenMs);
   }

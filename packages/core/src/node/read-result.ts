@@ -10,6 +10,9 @@ export interface ReadResult<V> {
   readonly version: Version | null;
   /** The value is proven to be at most this old, ms; Infinity when nothing is proven. */
   readonly stalenessBoundMs: number;
-  /** `fresh`; `stale`: past its TTL and being reloaded; else why no cache could answer. */
+  /**
+   * `fresh`; `stale`: past its TTL and being reloaded; with a tier above the source, `unproven`: served
+   * without the bound that was asked; else why no cache could answer.
+   */
   readonly why: MissReason | 'fresh' | 'stale';
 }
