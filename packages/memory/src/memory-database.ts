@@ -1,5 +1,6 @@
 import { ConfigurationError, isKey, isScopeKey, KeyError, keyspaceOf, TidemarkError } from '@tidemark/core';
 import type { Invalidation, Leadership, Position } from '@tidemark/core';
+import { MemoryGroups } from './memory-groups.ts';
 
 /** A key's latest version, as the changelog keeps it. */
 interface VersionRow {
@@ -33,6 +34,7 @@ export interface MemoryCheckpoint {
   readonly log: readonly LogEntry[];
   readonly nextXid: number;
   readonly nextN: number;
+  readonly groups: ReturnType<MemoryGroups['checkpoint']>;
 }
 
 /** Keys that a memory database keeps, deleted ones included. */
@@ -58,6 +60,7 @@ export class MemoryDatabase {
   #nextXid = 1;
   #nextN = 1;
   #commits = 0;
+  readonly groups = new MemoryGroups();
   readonly cursors = new Map<string, Position>();
   readonly leaders = new Map<string, Leadership>();
 
@@ -185,6 +188,7 @@ export class MemoryDatabase {
       log: this.#log.slice(),
       nextXid: this.#nextXid,
       nextN: this.#nextN,
+      groups: this.groups.checkpoint(),
     };
   }
 
@@ -195,6 +199,7 @@ export class MemoryDatabase {
     this.#log = checkpoint.log.slice();
     this.#nextXid = checkpoint.nextXid;
     this.#nextN = checkpoint.nextN;
+    this.groups.restore(checkpoint.groups);
     this.#life += 1;
     for (const transaction of this.#running) this.#release(transaction);
     this.raiseEra(0);

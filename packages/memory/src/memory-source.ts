@@ -17,6 +17,7 @@ import type {
   Runtime,
   SourceOfTruth,
 } from '@tidemark/core';
+import { memoryGroups } from './memory-groups.ts';
 import { MemoryDatabase, type RunningTransaction } from './memory-database.ts';
 
 /** What loaders read with. Values are copies. */
@@ -140,6 +141,7 @@ export function memorySource(options: MemorySourceOptions = {}): SourceOfTruth<M
   }
 
   return {
+    groups: memoryGroups(database, open, () => runtime.wallMs()),
     db: { get: <T>(key: string) => open(() => database.read(key) as T | null) },
     labels: (keys) =>
       open(() => ({

@@ -1,12 +1,19 @@
+import type { Group } from '../groups/group.ts';
+import { type CollectOptions, GroupEngine } from '../groups/group-engine.ts';
+import type { GroupEntry, StageOptions } from '../groups/group-stager.ts';
+import type { GroupView } from '../groups/group-view.ts';
 import type { Params, ParamTypes } from '../keyspace/params.ts';
 import { ClosedError, ConfigurationError } from '../ports/errors.ts';
+import type { GenerationInfo, Swapped, SwapRequest } from '../ports/groups.ts';
 import type { Committed } from '../ports/source.ts';
+import type { Generation } from '../protocol/generation.ts';
 import { Applier } from '../roles/applier.ts';
 import { Relay } from '../roles/relay.ts';
 import type { Consistency } from './consistency.ts';
 import { FeedFollower } from './feed-follower.ts';
 import type { AnyKeyspace, NodeOptions, ResolvedOptions, TypedKeyspace } from './options.ts';
 import { resolveOptions } from './options.ts';
+import { readMany } from './read-many.ts';
 import { ReadPath } from './read-path.ts';
 import { Refresher } from './refresher.ts';
 import type { ReadResult } from './read-result.ts';
@@ -28,18 +35,28 @@ export class TidemarkNode<Tx = unknown> {
   readonly #reads: ReadPath;
   readonly #writes: WritePath;
   readonly #refresher: Refresher;
+  readonly #groups: GroupEngine;
   readonly #feed: FeedFollower | null;
   readonly #roles: readonly (Relay | Applier)[];
   #closed = false;
 
   /** @internal use `startNode` */
-  constructor(options: ResolvedOptions<unknown, unknown>, keyspaces: readonly AnyKeyspace[]) {
+  constructor(
+    options: ResolvedOptions<unknown, unknown>,
+    { keyspaces, groups = [] }: Pick<NodeOptions, 'keyspaces' | 'groups'>,
+  ) {
     this.#options = options;
     this.#keyspaces = new Set(keyspaces);
     this.#reads = new ReadPath(options, this.#counters);
     this.#writes = new WritePath(options, this.#reads, this.#counters);
     this.#refresher = new Refresher(options, this.#reads);
     this.#reads.onDrop = (key, version) => this.#refresher.dropped(key, version);
+    this.#groups = new GroupEngine(options, groups, {
+      reads: this.#reads,
+      writes: this.#writes,
+      counters: this.#counters,
+      closed: () => this.#closed,
+    });
     this.#feed = options.bus && new FeedFollower(options.bus, options, this.#listener());
     this.#roles = [
       ...(options.relay ? [new Relay(options.source!, options.bus!, options)] : []),
@@ -100,17 +117,7 @@ export class TidemarkNode<Tx = unknown> {
   ): Promise<(V | null)[]> {
     const consistency = options?.consistency ?? this.#options.consistency;
     const keys = params.map((each) => this.#key(keyspace, each));
-    const values = keys.map(
-      (key, i): unknown => this.#reads.hit(keyspace, params[i]!, key, consistency)?.value,
-    );
-    const absent = keys.map((_, i) => i).filter((i) => values[i] === undefined);
-    const results = await this.#reads.missMany(
-      keyspace,
-      absent.map((i) => params[i]!),
-      absent.map((i) => keys[i]!),
-      consistency,
-    );
-    absent.forEach((i, at) => (values[i] = results[at]!.value));
+    const values = await readMany(this.#reads, keyspace, params, keys, consistency);
     return values as (V | null)[];
   }
 
@@ -123,6 +130,57 @@ export class TidemarkNode<Tx = unknown> {
     const committed = await this.#writes.write(work as (tx: WriteTransaction<unknown>) => Promise<T>);
     this.#refresher.written(committed.invalidations);
     return committed;
+  }
+
+  /**
+   * Puts members into a new generation of a group, in batches; nobody sees them until it is swapped
+   * in. Rejects with a `StageInterruptedError` that names the generation, so that it can go on.
+   */
+  stage<P extends ParamTypes, V>(
+    group: Group<P, V>,
+    entries: AsyncIterable<GroupEntry<P, V>> | Iterable<GroupEntry<P, V>>,
+    options: StageOptions = {},
+  ): Promise<Generation> {
+    return this.#groups.stage(group, entries, options);
+  }
+
+  /**
+   * Makes a generation the one that new views read, in every region. Rejects with a
+   * `SwapConflictError` when `from` is given and not current.
+   */
+  swap<P extends ParamTypes, V>(
+    group: Group<P, V>,
+    to: Generation,
+    request: SwapRequest = {},
+  ): Promise<Committed<Swapped>> {
+    return this.#groups.swap(group, to, request);
+  }
+
+  /** Swaps back: to the given generation, or to the one that became current before this one. */
+  rollback<P extends ParamTypes, V>(
+    group: Group<P, V>,
+    to?: Generation,
+    request: SwapRequest = {},
+  ): Promise<Committed<Swapped>> {
+    return this.#groups.rollback(group, to ?? null, request);
+  }
+
+  /** Reads which generation is current, once; all that the view reads belongs to it. */
+  view<P extends ParamTypes, V>(group: Group<P, V>, options?: ReadOptions): Promise<GroupView<P, V>> {
+    return this.#groups.view(group, options?.consistency ?? this.#options.consistency);
+  }
+
+  /** What the source keeps of a group, oldest first; plain data. */
+  generations<P extends ParamTypes, V>(group: Group<P, V>): Promise<GenerationInfo[]> {
+    return this.#groups.generations(group);
+  }
+
+  /** Deletes old generations from the source, and says which. */
+  collectGenerations<P extends ParamTypes, V>(
+    group: Group<P, V>,
+    options: CollectOptions = {},
+  ): Promise<Generation[]> {
+    return this.#groups.collect(group, options);
   }
 
   /** Counts since the start, and the current staleness bound. */
@@ -205,10 +263,7 @@ export class TidemarkNode<Tx = unknown> {
 export async function startNode<Db = unknown, Tx = unknown>(
   options: NodeOptions<Db, Tx>,
 ): Promise<TidemarkNode<Tx>> {
-  const node = new TidemarkNode<Tx>(
-    resolveOptions(options) as ResolvedOptions<unknown, unknown>,
-    options.keyspaces,
-  );
+  const node = new TidemarkNode<Tx>(resolveOptions(options) as ResolvedOptions<unknown, unknown>, options);
   await node.start();
   return node;
 }

@@ -9,6 +9,7 @@ import { type Duration, durationMs } from '../keyspace/duration.ts';
 import type { Codec } from '../keyspace/codec.ts';
 import { jsonCodec } from '../keyspace/codec.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
+import type { AnyGroup } from '../groups/group.ts';
 import type { ParamTypes } from '../keyspace/params.ts';
 import { keyspaceOf } from '../protocol/key.ts';
 import { systemRuntime } from '../runtime/system-runtime.ts';
@@ -24,6 +25,8 @@ export type TypedKeyspace<P extends ParamTypes, V> = Keyspace<P, V, any>;
 
 export interface NodeOptions<Db = unknown, Tx = unknown> {
   readonly keyspaces: readonly AnyKeyspace[];
+  /** Keys that become visible together. They need a source that keeps groups. */
+  readonly groups?: readonly AnyGroup[];
   /** The region's shared tier (L2). Without one the L1 is the only tier. */
   readonly store?: Store;
   /** Carries invalidations. Without one, a node with a store keeps no L1. */
@@ -87,6 +90,7 @@ export function resolveOptions<Db, Tx>(options: NodeOptions<Db, Tx>): ResolvedOp
       throw new ConfigurationError(`keyspaces: ${name} is there twice; names must be unique`);
     byName.set(name, each);
   }
+  checkGroups(options.groups ?? [], options.source);
   const rolesPossible = options.source !== undefined && options.bus !== undefined;
   const applierPossible = rolesPossible && options.store !== undefined;
   if (options.roles?.relay && !rolesPossible)
@@ -112,6 +116,13 @@ export function resolveOptions<Db, Tx>(options: NodeOptions<Db, Tx>): ResolvedOp
     telemetry: options.telemetry ?? noTelemetry,
     runtime: options.runtime ?? systemRuntime,
   };
+}
+
+function checkGroups(groups: readonly AnyGroup[], source: SourceOfTruth | undefined): void {
+  if (groups.length === 0) return;
+  if (!source?.groups) throw new ConfigurationError('groups need a source that keeps them');
+  const names = new Set(groups.map(({ name }) => name));
+  if (names.size < groups.length) throw new ConfigurationError('groups: names must be unique');
 }
 
 function count(value: number, name: string): number {

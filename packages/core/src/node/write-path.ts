@@ -33,14 +33,20 @@ export class WritePath {
   }
 
   async write<T>(work: (tx: WriteTransaction<unknown>) => Promise<T>): Promise<Committed<T>> {
-    const { source, telemetry, runtime } = this.#options;
+    const { source } = this.#options;
     if (!source) throw new ConfigurationError('write needs a source; give one to startNode');
+    return this.commit(() => source.transaction((tx, bump) => work(withBump(tx, bump))));
+  }
+
+  /** Runs one transaction of the source, and tells what it bumped. */
+  async commit<T>(run: () => Promise<Committed<T>>): Promise<Committed<T>> {
+    const { telemetry, runtime } = this.#options;
     return telemetry.trace('tidemark.write', {}, undefined, async (span) => {
       const beganMs = runtime.monoMs();
       let keys = 0;
       let ok = false;
       try {
-        const committed = await source.transaction((tx, bump) => work(withBump(tx, bump)));
+        const committed = await run();
         keys = committed.invalidations.length;
         span.set({ 'tidemark.keys': keys });
         await this.announce(committed.invalidations);

@@ -1,6 +1,7 @@
 import type { Position } from '../protocol/position.ts';
 import type { Invalidation } from '../protocol/event.ts';
 import type { Version } from '../protocol/version.ts';
+import type { GroupSource } from './groups.ts';
 
 /** Versions read from the source before a value, on the same server. */
 export interface SourceLabels {
@@ -68,6 +69,8 @@ export interface SourceOfTruth<Db = unknown, Tx = unknown> {
   labels(keys: readonly string[]): Promise<SourceLabels>;
   /** Where loads go first when it is there; what it can't answer safely, the primary is asked for. */
   readonly replica?: SourceReplica<Db>;
+  /** Sets of keys that become visible together; not every source keeps them. */
+  readonly groups?: GroupSource;
   /**
    * Changes at or after `since` (null: only those at the edge of a new snapshot), oldest first, at
    * most about `limit` of them. Pages: pass `next` of the page before as `after`.
