@@ -1,7 +1,9 @@
 import {
   ConfigurationError,
   isOrdinal,
+  type Bump,
   type ChangePage,
+  type Committed,
   type Leadership,
   type Position,
   type SourceOfTruth,
@@ -11,6 +13,7 @@ import type { ClientBase } from 'pg';
 import { parseLabel, toInvalidations, type ChangesAnswer, type PagePosition } from './answers.ts';
 import { Connections } from './connections.ts';
 import { toSchemaError, toSourceError } from './errors.ts';
+import { postgresGroups } from './groups.ts';
 import { sqlExecutor } from './executor.ts';
 import { takeLeadership } from './leadership.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
@@ -70,12 +73,15 @@ export function postgresSource(options: PostgresOptions): SourceOfTruth<SqlExecu
     };
   }
 
+  const transaction = <T>(work: (tx: SqlExecutor, bump: Bump) => Promise<T>): Promise<Committed<T>> =>
+    connections.use((lent) => runTransaction(lent, work)).catch(rethrow(toSourceError));
+
   return {
     db,
     changes,
+    groups: postgresGroups(call, transaction),
+    transaction,
     labels: async (keys) => parseLabel(await call('SELECT tidemark.label($1) AS result', [keys])),
-    transaction: (work) =>
-      connections.use((lent) => runTransaction(lent, work)).catch(rethrow(toSourceError)),
     async lead(role) {
       connections.assertOpen();
       const { max: _max, ...clientConfig } = config;
