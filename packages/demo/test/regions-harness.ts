@@ -154,10 +154,11 @@ export class Regions {
   async child(
     script: string,
     region: string,
+    extra: Readonly<Record<string, string>> = {},
   ): Promise<{ readonly process: ChildProcess; readonly said: string }> {
     const path = fileURLToPath(new URL(`./${script}`, import.meta.url));
     const child = spawn(process.execPath, ['--import', 'tsx', '--conditions=@tidemark/source', path], {
-      env: { ...process.env, ADDRESSES: JSON.stringify(this.addresses(region)) },
+      env: { ...process.env, ADDRESSES: JSON.stringify({ ...this.addresses(region), ...extra }) },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#children.push(child);
