@@ -1,6 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Keyspace } from '../keyspace/keyspace.ts';
-import { keyEncoder, type Params, type ParamTypes } from '../keyspace/params.ts';
+import { keyDecoder, keyEncoder, type Params, type ParamTypes } from '../keyspace/params.ts';
 import { KeyError } from '../ports/errors.ts';
 import { type GroupSource, MEMBER_BATCH_MAX } from '../ports/groups.ts';
 import {
@@ -43,6 +43,7 @@ const POINTER_SCHEMA: StandardSchemaV1<unknown, Pointer> = {
 
 /** Pointers are ordinary keys: all that keeps keys coherent keeps them coherent. */
 export function pointerKeyspace(groups: GroupSource): Keyspace<{ group: 'string' }, Pointer, unknown> {
+  const types = { group: 'string' } as const;
   return Object.freeze({
     name: 'group',
     schemaVersion: 1,
@@ -56,7 +57,9 @@ export function pointerKeyspace(groups: GroupSource): Keyspace<{ group: 'string'
     },
     loadMany: undefined,
     dependsOn: undefined,
+    onWrite: 'invalidate',
     key: ({ group }: { readonly group: string }) => pointerKey(group),
+    params: keyDecoder('group', types),
   });
 }
 
@@ -68,6 +71,7 @@ export function memberKeyspace<P extends ParamTypes, V>(
 ): MemberKeyspace<P, V> {
   const prefix = memberPrefix(group.name, generation);
   const key = keyEncoder(prefix, group.params);
+  const decode = keyDecoder('member', group.params);
   const local = (params: Params<P>): string => {
     const encoded = key(params).slice(prefix.length + 1);
     if (encoded.length <= MEMBER_KEY_LENGTH_MAX) return encoded;
@@ -97,7 +101,10 @@ export function memberKeyspace<P extends ParamTypes, V>(
     load: async (params: Params<P>) => (await read([local(params)]))[0] ?? null,
     loadMany: (params: readonly Params<P>[]) => read(params.map(local)),
     dependsOn: undefined,
+    onWrite: 'invalidate',
     key,
+    params: (text: string) =>
+      text.startsWith(`${prefix}:`) ? decode(`member${text.slice(prefix.length)}`) : null,
     local,
   });
 }
