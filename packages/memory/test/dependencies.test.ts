@@ -119,6 +119,20 @@ describe('a value that depends on other keys', () => {
     expect(await regions.deaf.read(pages, { id: 1 })).toMatchObject({ why: 'dependency' });
   });
 
+  it('is not put into L1 when one of them rises before the answer to its fill comes', async () => {
+    await vi.waitFor(async () => expect((await regions.us.read(products, { id: 1 })).tier).toBe('l1'), WAIT);
+    const { us: store } = regions.stores;
+    const fill = store.fill.bind(store);
+    vi.spyOn(store, 'fill').mockImplementationOnce(async (value) => {
+      const verdict = await fill(value);
+      await price(1, 11);
+      return verdict;
+    });
+    expect(await regions.us.get(pages, { id: 1 })).toEqual([10, 20]);
+    expect(regions.us.peek(pages, { id: 1 })).toBeUndefined();
+    expect(await regions.us.get(pages, { id: 1 })).toEqual([11, 20]);
+  });
+
   it('learns its dependencies while it loads', async () => {
     await regions.us.write(async (tx) => tx.set('list:1', [2, 1]));
     const read = () => regions.us.read(found, { id: 1 });

@@ -25,10 +25,17 @@ function family(name: string, onWrite: 'update' | 'refresh') {
 }
 const shipped = family('shipped', 'update');
 const hot = family('hot', 'refresh');
+const lists = keyspace({
+  name: 'list',
+  params: { id: 'int' },
+  onWrite: 'refresh',
+  dependsOn: ({ id }) => [hot.key({ id })],
+  load: async ({ id }, { db }: LoadContext<MemoryDb>) => [(await db.get<Row>(`hot:${id}`))?.text],
+});
 
 let regions: MemoryRegions;
 beforeEach(async () => {
-  regions = await memoryRegions([shipped, hot]);
+  regions = await memoryRegions([shipped, hot, lists]);
   for (const node of [regions.us, regions.eu]) {
     await vi.waitFor(() => expect(node.stats().stalenessBoundMs).toBeLessThan(500), WAIT);
   }
@@ -127,6 +134,13 @@ describe("onWrite: 'refresh'", () => {
       expect(node.peek(hot, { id: 2 })).toBeUndefined();
     }
     expect(loads).toEqual(['hot:1 new', 'hot:1 new']);
+  });
+
+  it('reloads what was made from what changed', async () => {
+    await set('us', 'hot:1', 'old');
+    await vi.waitFor(async () => expect((await regions.us.read(lists, { id: 1 })).tier).toBe('l1'), WAIT);
+    await set('eu', 'hot:1', 'new');
+    await vi.waitFor(() => expect(regions.us.peek(lists, { id: 1 })).toEqual(['new']), WAIT);
   });
 
   it('a reload that is overtaken is followed by another', async () => {
