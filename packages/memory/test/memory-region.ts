@@ -15,6 +15,7 @@ import {
   type MemoryTx,
 } from '../src/index.ts';
 
+const SECRETS = ['a secret of these tests'];
 export const WAIT = { timeout: 10_000, interval: 5 };
 
 /** A load that a test holds back: `reached` when it has read, and goes on after `open`. */
@@ -47,6 +48,7 @@ export interface MemoryRegions {
   readonly eu: TidemarkNode<MemoryTx>;
   readonly stores: { readonly us: MemoryStore; readonly eu: MemoryStore };
   readonly mesh: MemoryMesh;
+  readonly source: SourceOfTruth<MemoryDb, MemoryTx>;
   /** A node of us without a bus: it keeps no L1 and hears of nothing. */
   readonly deaf: TidemarkNode<MemoryTx>;
   close(): Promise<void>;
@@ -64,7 +66,14 @@ export async function memoryRegions(
   };
   const buses = { us: mesh.bus('us'), eu: mesh.bus('eu') };
   const start = (id: 'us' | 'eu') =>
-    startNode({ keyspaces, store: stores[id], bus: buses[id], source, pingInterval: 50 });
+    startNode({
+      keyspaces,
+      store: stores[id],
+      bus: buses[id],
+      source,
+      pingInterval: 50,
+      sessionSecrets: SECRETS,
+    });
   const us = await start('us');
   const eu = await start('eu');
   const deaf = await startNode({ keyspaces, store: stores.us, source });
@@ -74,6 +83,7 @@ export async function memoryRegions(
     deaf,
     stores,
     mesh,
+    source,
     async close() {
       await Promise.all([us.close(), eu.close(), deaf.close()]);
       await Promise.all([buses.us.close(), buses.eu.close()]);

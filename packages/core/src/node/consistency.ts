@@ -1,8 +1,12 @@
 import { ConfigurationError } from '../ports/errors.ts';
 import { type Duration, durationMs } from '../keyspace/duration.ts';
+import type { Session } from '../session/session.ts';
 
-/** What a read is promised. */
-export type Consistency = 'eventual' | Bounded;
+/**
+ * What a read is promised. `eventual`: what the region has. `bounded(ms)`: proven to be no older.
+ * A `Session`: nothing older than it wrote or saw. `latest`: what the primary has at the read.
+ */
+export type Consistency = 'eventual' | 'latest' | Bounded | Session;
 
 /**
  * When the bound can't be proven from the caches: ask the source (`bypass`, the default), fail with
@@ -28,12 +32,20 @@ export function bounded(bound: Duration, options: { readonly whenUnproven?: When
   return Object.freeze({ level: 'bounded', ms, whenUnproven });
 }
 
+/** Consistency that caches can keep by themselves. */
+export type CacheConsistency = 'eventual' | Bounded;
+
+/** True for what needs a version to compare with: a session's, or the primary's. */
+export function needsVersion(consistency: Consistency): consistency is 'latest' | Session {
+  return consistency === 'latest' || (typeof consistency === 'object' && consistency.level === 'session');
+}
+
 /** Whether a value that is proven to be at most `boundMs` old may be served. */
-export function allows(consistency: Consistency, boundMs: number): boolean {
+export function allows(consistency: CacheConsistency, boundMs: number): boolean {
   return consistency === 'eventual' || boundMs <= consistency.ms || consistency.whenUnproven === 'serve';
 }
 
 /** Whether the read must be told that its bound is not kept. */
 export function isUnproven(consistency: Consistency, boundMs: number): boolean {
-  return consistency !== 'eventual' && boundMs > consistency.ms;
+  return typeof consistency === 'object' && consistency.level === 'bounded' && boundMs > consistency.ms;
 }

@@ -8,6 +8,8 @@ export interface L1Entry {
   readonly value: unknown;
   /** Null when the source gives no versions. */
   readonly version: Version | null;
+  /** Version `n` of the keyspace's scope key that the value was loaded under. */
+  readonly scope: number;
   readonly freshUntilMs: number;
   readonly staleUntilMs: number;
   /** When it was loaded here from the primary; else -Infinity. */

@@ -1,19 +1,19 @@
 import { deepFreeze, validate } from '../keyspace/codec.ts';
 import { judgeDependency } from '../protocol/dependency.ts';
 import { judgeRecord, type StoredValue } from '../protocol/record.ts';
-import { allows, type Consistency, isUnproven } from './consistency.ts';
+import { allows, type CacheConsistency, isUnproven } from './consistency.ts';
 import type { FreshnessProof } from './freshness-proof.ts';
 import type { L1Cache } from './l1-cache.ts';
 import type { Miss } from './miss.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
 import { ReadBatcher, type RecordAnswer } from './read-batcher.ts';
-import type { ReadResult } from './read-result.ts';
+import type { ServedResult } from './read-result.ts';
 import type { SeenFloors } from './seen-floors.ts';
 
 const READ_BATCH_MAX = 512;
 const UNPROVEN = Number.NEGATIVE_INFINITY;
 
-type Result = ReadResult<unknown>;
+type Result = ServedResult;
 export type WhyNot = Exclude<Result['why'], 'fresh' | 'stale'>;
 
 /** What the store says about a key, and about all that its value was made from. */
@@ -73,7 +73,7 @@ export class L2Reader {
   }
 
   /** The result when the store's answer may be served, else why not. */
-  judge(miss: Miss, answer: L2Answer, consistency: Consistency): Result | WhyNot {
+  judge(miss: Miss, answer: L2Answer, consistency: CacheConsistency): Result | WhyNot {
     const { keyspace, key } = miss;
     const { l1, proof, floors } = this.#knowledge;
     const { meta, record, nowMs: storeNowMs } = answer;
@@ -103,6 +103,7 @@ export class L2Reader {
         {
           value: decoded.value,
           version: value.version,
+          scope: value.scope,
           freshUntilMs: nowMs + value.freshMs - ageMs,
           staleUntilMs: nowMs + value.freshMs + value.staleMs - ageMs,
           loadedAtMs: UNPROVEN,
@@ -115,6 +116,8 @@ export class L2Reader {
       value: decoded.value,
       tier: 'l2',
       version: value.version,
+      scope: value.scope,
+      dependencies: value.dependencies,
       stalenessBoundMs: boundMs,
       why: isUnproven(consistency, boundMs) ? 'unproven' : freshness,
     };

@@ -2,7 +2,7 @@ import { sleep } from '../runtime/sleep.ts';
 import type { L2Reader } from './l2-reader.ts';
 import type { Miss } from './miss.ts';
 import type { ResolvedOptions } from './options.ts';
-import type { ReadResult } from './read-result.ts';
+import type { ServedResult } from './read-result.ts';
 import type { StoreFiller } from './store-filler.ts';
 
 const POLL_FIRST_MS = 4;
@@ -19,9 +19,9 @@ export async function awaitFill(
   filler: StoreFiller,
   miss: Miss,
   token: string,
-): Promise<ReadResult<unknown> | boolean> {
+): Promise<ServedResult | boolean> {
   const beganMs = runtime.monoMs();
-  let outcome: ReadResult<unknown> | boolean = false;
+  let outcome: ServedResult | boolean = false;
   for (let pollMs = POLL_FIRST_MS; runtime.monoMs() - beganMs < leaseWaitMs;) {
     await sleep(runtime, pollMs);
     pollMs = Math.min(POLL_MAX_MS, pollMs * 2);

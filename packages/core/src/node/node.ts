@@ -7,6 +7,7 @@ import { ClosedError, ConfigurationError } from '../ports/errors.ts';
 import type { GenerationInfo, Swapped, SwapRequest } from '../ports/groups.ts';
 import type { Committed } from '../ports/source.ts';
 import type { Generation } from '../protocol/generation.ts';
+import { Session } from '../session/session.ts';
 import { Applier } from '../roles/applier.ts';
 import { Relay } from '../roles/relay.ts';
 import type { Consistency } from './consistency.ts';
@@ -22,6 +23,16 @@ import { WritePath, type WriteTransaction } from './write-path.ts';
 
 export interface ReadOptions {
   readonly consistency?: Consistency;
+}
+
+export interface WriteOptions {
+  /** The session that writes; a new one when left out. */
+  readonly session?: Session;
+}
+
+/** What a write committed, and the session that it is part of. */
+export interface Written<T> extends Committed<T> {
+  readonly session: Session;
 }
 
 /**
@@ -125,11 +136,25 @@ export class TidemarkNode<Tx = unknown> {
    * Runs `work` in one transaction of the source. When it resolves, the write is committed and this
    * region is told; the other regions are on their way.
    */
-  async write<T>(work: (tx: WriteTransaction<Tx>) => Promise<T>): Promise<Committed<T>> {
+  async write<T>(
+    work: (tx: WriteTransaction<Tx>) => Promise<T>,
+    options: WriteOptions = {},
+  ): Promise<Written<T>> {
     if (this.#closed) throw new ClosedError();
     const committed = await this.#writes.write(work as (tx: WriteTransaction<unknown>) => Promise<T>);
     this.#refresher.written(committed.invalidations);
-    return committed;
+    const session = options.session ?? this.session();
+    session.wrote(committed.invalidations);
+    return { ...committed, session };
+  }
+
+  /**
+   * A new session, or the one that a token tells of. Give it to reads as their `consistency`, and to writes.
+   *
+   * @throws SessionTokenError for a token that no node with this node's secrets has made
+   */
+  session(token?: string): Session {
+    return new Session(this.#options.sessionSecrets, token);
   }
 
   /**

@@ -15,6 +15,8 @@ import { keyspaceOf } from '../protocol/key.ts';
 import { systemRuntime } from '../runtime/system-runtime.ts';
 import type { Consistency } from './consistency.ts';
 
+const SECRET_LENGTH_MIN = 16;
+
 /** Any keyspace, whatever its types. */
 // oxlint-disable-next-line typescript/no-explicit-any -- a list of keyspaces of different types has no narrower type
 export type AnyKeyspace = Keyspace<any, any, any>;
@@ -37,6 +39,11 @@ export interface NodeOptions<Db = unknown, Tx = unknown> {
   readonly roles?: { readonly relay?: boolean; readonly applier?: boolean };
   /** Consistency of reads that don't choose. Default `eventual`. */
   readonly consistency?: Consistency;
+  /**
+   * Sign session tokens: the first signs, all are accepted, so that they can be changed one by one. At
+   * least 16 characters each, the same in every region.
+   */
+  readonly sessionSecrets?: readonly string[];
   /** Default 10,000. */
   readonly l1EntriesMax?: number;
   /** Hard timeout of one load. Default 10 s; must stay below half the store's tombstone life. */
@@ -64,6 +71,7 @@ export interface ResolvedOptions<Db, Tx> {
   readonly relay: boolean;
   readonly applier: boolean;
   readonly consistency: Consistency;
+  readonly sessionSecrets: readonly string[];
   readonly l1EntriesMax: number;
   readonly loadTimeoutMs: number;
   readonly loadConcurrencyMax: number;
@@ -106,6 +114,7 @@ export function resolveOptions<Db, Tx>(options: NodeOptions<Db, Tx>): ResolvedOp
     relay: options.roles?.relay ?? rolesPossible,
     applier: options.roles?.applier ?? applierPossible,
     consistency: options.consistency ?? 'eventual',
+    sessionSecrets: secrets(options.sessionSecrets ?? []),
     l1EntriesMax: count(options.l1EntriesMax ?? 10_000, 'l1EntriesMax'),
     loadTimeoutMs: durationMs(options.loadTimeout ?? '10s', 'loadTimeout'),
     loadConcurrencyMax: count(options.loadConcurrencyMax ?? 32, 'loadConcurrencyMax'),
@@ -123,6 +132,15 @@ function checkGroups(groups: readonly AnyGroup[], source: SourceOfTruth | undefi
   if (!source?.groups) throw new ConfigurationError('groups need a source that keeps them');
   const names = new Set(groups.map(({ name }) => name));
   if (names.size < groups.length) throw new ConfigurationError('groups: names must be unique');
+}
+
+function secrets(values: readonly string[]): readonly string[] {
+  for (const value of values) {
+    if (typeof value !== 'string' || value.length < SECRET_LENGTH_MIN) {
+      throw new ConfigurationError(`sessionSecrets: each needs at least ${SECRET_LENGTH_MIN} characters`);
+    }
+  }
+  return values;
 }
 
 function count(value: number, name: string): number {

@@ -6,15 +6,17 @@ import { isScopeKey } from '../protocol/key.ts';
 import type { StoreMeta } from '../protocol/record.ts';
 import { maxVersion, VERSION_NONE, type Version } from '../protocol/version.ts';
 import type { Claim } from '../protocol/wire.ts';
-import { allows, type Consistency, isUnproven } from './consistency.ts';
+import { type CacheConsistency, type Consistency, needsVersion } from './consistency.ts';
+import { CurrentReader } from './current-reader.ts';
 import { FreshnessProof } from './freshness-proof.ts';
 import { L1Cache, type L1Entry } from './l1-cache.ts';
+import { L1Reader } from './l1-reader.ts';
 import { type L2Answer, L2Reader } from './l2-reader.ts';
 import { awaitFill } from './lease-wait.ts';
 import { type Loaded, Loader } from './loader.ts';
 import type { Miss } from './miss.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
-import type { ReadResult } from './read-result.ts';
+import type { ServedResult } from './read-result.ts';
 import { SeenFloors } from './seen-floors.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { Counters } from './stats.ts';
@@ -23,7 +25,7 @@ import { lifetime, StoreFiller } from './store-filler.ts';
 const UNPROVEN = Number.NEGATIVE_INFINITY;
 const SEEN_FLOORS_MAX = 100_000;
 
-type Result = ReadResult<unknown>;
+type Result = ServedResult;
 
 /** Cache-aside reads: L1, then L2, then one load. */
 export class ReadPath {
@@ -33,7 +35,9 @@ export class ReadPath {
   onDrop: (key: string, version: Version) => void = () => {};
   readonly #floors = new SeenFloors(SEEN_FLOORS_MAX);
   readonly #flights = new SingleFlight<Result>();
+  readonly #l1: L1Reader;
   readonly #l2: L2Reader;
+  readonly #current: CurrentReader;
   readonly #loader: Loader;
   readonly #filler: StoreFiller;
   readonly #options: ResolvedOptions<unknown, unknown>;
@@ -46,10 +50,25 @@ export class ReadPath {
     this.#observed = options.telemetry !== noTelemetry;
     // A node that shares its store hears of others' writes only through the feed.
     this.l1 = new L1Cache(options.l1EntriesMax, options.store === null && options.bus === null);
+    this.#l1 = new L1Reader(options, this.l1, this.proof, counters, (miss, version) =>
+      this.#revalidate(miss, version),
+    );
     this.#loader = new Loader(options);
     this.#filler = new StoreFiller(options, counters);
     const knowledge = { l1: this.l1, proof: this.proof, floors: this.#floors };
     this.#l2 = new L2Reader(options, knowledge, (operation) => this.#filler.failed(operation));
+    this.#current = new CurrentReader(
+      options,
+      this.l1,
+      this.#l2,
+      (miss, meta, version, notBeforeMs, alone) => {
+        const tidemark = maxVersion(version, this.#floors.of(miss.key));
+        const load = () => this.#load(miss, meta, 'below-tidemark', tidemark, false);
+        return alone
+          ? load()
+          : this.#flights.do(miss.key, { notBeforeMs, tidemark }, options.runtime.monoMs(), load);
+      },
+    );
   }
 
   /** The entry that L1 may serve for this read, or undefined. Synchronous, no I/O. */
@@ -59,32 +78,12 @@ export class ReadPath {
     key: string,
     consistency: Consistency,
   ): L1Entry | undefined {
-    const entry = this.l1.get(key);
-    if (entry === undefined) return undefined;
-    const nowMs = this.#options.runtime.monoMs();
-    if (nowMs >= entry.staleUntilMs) return undefined;
-    if (consistency !== 'eventual' && !allows(consistency, nowMs - this.#provenAt(entry))) return undefined;
-    if (nowMs >= entry.freshUntilMs) {
-      this.#revalidate({ keyspace, params, key, ticket: this.l1.ticket() }, entry.version ?? VERSION_NONE);
-    }
-    this.#counters.reads += 1;
-    this.#counters.l1Hits += 1;
-    if (this.#observed) this.#record(keyspace, 'l1', 'fresh');
-    return entry;
+    return this.#l1.hit(keyspace, params, key, consistency);
   }
 
   /** The L1 entry as a read result. */
   describe(entry: L1Entry, consistency: Consistency): Result {
-    const nowMs = this.#options.runtime.monoMs();
-    const boundMs = nowMs - this.#provenAt(entry);
-    const age = nowMs < entry.freshUntilMs ? 'fresh' : 'stale';
-    return {
-      value: entry.value,
-      tier: 'l1',
-      version: entry.version,
-      stalenessBoundMs: boundMs,
-      why: isUnproven(consistency, boundMs) ? 'unproven' : age,
-    };
+    return this.#l1.describe(entry, consistency);
   }
 
   /** A read that L1 could not answer. */
@@ -96,6 +95,12 @@ export class ReadPath {
   ): Promise<Result> {
     const miss: Miss = { keyspace, params, key, ticket: this.l1.ticket() };
     this.#counters.reads += 1;
+    if (needsVersion(consistency)) {
+      const result = await this.#current.read(miss, consistency);
+      if (result.tier !== 'source') this.#counters[result.tier === 'l1' ? 'l1Hits' : 'l2Hits'] += 1;
+      if (this.#observed) this.#record(keyspace, result.tier, result.why);
+      return result;
+    }
     const answer = await this.#l2.ask(miss);
     const found = answer === null ? 'store-down' : this.#l2.judge(miss, answer, consistency);
     if (typeof found === 'object') {
@@ -115,7 +120,7 @@ export class ReadPath {
     keys: readonly string[],
     consistency: Consistency,
   ): Promise<Result[]> {
-    if (!keyspace.loadMany) {
+    if (!keyspace.loadMany || needsVersion(consistency)) {
       return Promise.all(keys.map((key, i) => this.miss(keyspace, params[i]!, key, consistency)));
     }
     const misses = keys.map((key, i): Miss => ({
@@ -233,10 +238,6 @@ export class ReadPath {
     this.#flights.partAll();
   }
 
-  #provenAt(entry: L1Entry): number {
-    return Math.max(entry.loadedAtMs, this.proof.closedMs);
-  }
-
   /** Highest version that this node knows for the key: nothing below it may be served. */
   #known(key: string, answer: L2Answer | null): Version {
     return maxVersion(answer?.record?.tidemark ?? VERSION_NONE, this.#floors.of(key));
@@ -246,7 +247,7 @@ export class ReadPath {
     miss: Miss,
     answer: L2Answer | null,
     why: Result['why'],
-    consistency: Consistency,
+    consistency: CacheConsistency,
   ): Promise<Result> {
     const meta = answer?.meta ?? null;
     // What this reader saw in L2, it must not be served below: not by a load from before it either.
@@ -266,7 +267,7 @@ export class ReadPath {
   }
 
   /** @throws StalenessUnprovenError when the read would rather fail than ask the source */
-  #mayBypass(key: string, consistency: Consistency): void {
+  #mayBypass(key: string, consistency: CacheConsistency): void {
     if (consistency === 'eventual' || consistency.whenUnproven !== 'fail') return;
     const provenMs = this.#options.runtime.monoMs() - this.proof.closedMs;
     throw new StalenessUnprovenError(key, consistency.ms, provenMs);
@@ -356,6 +357,7 @@ export class ReadPath {
       const entry: L1Entry = {
         value,
         version: label?.version ?? null,
+        scope: label?.scope ?? 0,
         freshUntilMs: nowMs + freshMs,
         staleUntilMs: nowMs + freshMs + staleMs,
         loadedAtMs: provenMs,
@@ -367,6 +369,8 @@ export class ReadPath {
       value,
       tier: 'source',
       version: label?.version ?? null,
+      scope: label?.scope ?? 0,
+      dependencies,
       stalenessBoundMs: nowMs - provenMs,
       why,
     };

@@ -1,4 +1,5 @@
 import type { MissReason, Tier } from '../ports/telemetry.ts';
+import type { Label } from '../protocol/dependency.ts';
 import type { Version } from '../protocol/version.ts';
 
 /** A value and where it came from. */
@@ -15,4 +16,11 @@ export interface ReadResult<V> {
    * without the bound that was asked; else why no cache could answer.
    */
   readonly why: MissReason | 'fresh' | 'stale';
+}
+
+/** A result with what a session compares: inside the engine only. */
+export interface ServedResult extends ReadResult<unknown> {
+  /** Version `n` of the keyspace's scope key that the value was loaded under. */
+  readonly scope: number;
+  readonly dependencies: readonly Label[];
 }

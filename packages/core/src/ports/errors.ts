@@ -105,6 +105,16 @@ export class StalenessUnprovenError extends TidemarkError {
   }
 }
 
+/** A session token that no node with these secrets has made, or of a format that this one can't read. */
+export class SessionTokenError extends TidemarkError {
+  constructor(what: 'form' | 'signature' | 'format') {
+    super(
+      'E_SESSION_TOKEN',
+      `this is no session token of this service (${what}); go on without one, and check that all regions have the same sessionSecrets`,
+    );
+  }
+}
+
 /** A value that the keyspace's schema rejects. */
 export class SchemaError extends TidemarkError {
   readonly key: string;

@@ -1,0 +1,90 @@
+import type { Params, ParamTypes } from '../keyspace/params.ts';
+import { noTelemetry } from '../ports/telemetry.ts';
+import { VERSION_NONE, type Version } from '../protocol/version.ts';
+import { allows, type Consistency, isUnproven } from './consistency.ts';
+import type { FreshnessProof } from './freshness-proof.ts';
+import type { L1Cache, L1Entry } from './l1-cache.ts';
+import type { Miss } from './miss.ts';
+import type { AnyKeyspace, ResolvedOptions } from './options.ts';
+import type { ServedResult } from './read-result.ts';
+import type { Counters } from './stats.ts';
+
+/** What L1 may serve: synchronous, without I/O, and without an allocation for eventual reads. */
+export class L1Reader {
+  readonly #options: ResolvedOptions<unknown, unknown>;
+  readonly #l1: L1Cache;
+  readonly #proof: FreshnessProof;
+  readonly #counters: Counters;
+  readonly #revalidate: (miss: Miss, version: Version) => void;
+  readonly #observed: boolean;
+
+  constructor(
+    options: ResolvedOptions<unknown, unknown>,
+    l1: L1Cache,
+    proof: FreshnessProof,
+    counters: Counters,
+    revalidate: (miss: Miss, version: Version) => void,
+  ) {
+    this.#options = options;
+    this.#l1 = l1;
+    this.#proof = proof;
+    this.#counters = counters;
+    this.#revalidate = revalidate;
+    this.#observed = options.telemetry !== noTelemetry;
+  }
+
+  hit(
+    keyspace: AnyKeyspace,
+    params: Params<ParamTypes>,
+    key: string,
+    consistency: Consistency,
+  ): L1Entry | undefined {
+    const entry = this.#l1.get(key);
+    if (entry === undefined) return undefined;
+    const nowMs = this.#options.runtime.monoMs();
+    if (nowMs >= entry.staleUntilMs) return undefined;
+    if (consistency !== 'eventual' && !this.#mayServe(key, entry, consistency, nowMs)) return undefined;
+    if (nowMs >= entry.freshUntilMs) {
+      this.#revalidate({ keyspace, params, key, ticket: this.#l1.ticket() }, entry.version ?? VERSION_NONE);
+    }
+    this.#counters.reads += 1;
+    this.#counters.l1Hits += 1;
+    if (this.#observed) {
+      this.#options.telemetry.record({ type: 'read', keyspace: keyspace.name, tier: 'l1', why: 'fresh' });
+    }
+    return entry;
+  }
+
+  /** The entry as a read result. */
+  describe(entry: L1Entry, consistency: Consistency): ServedResult {
+    const nowMs = this.#options.runtime.monoMs();
+    const boundMs = nowMs - this.#provenAt(entry);
+    const age = nowMs < entry.freshUntilMs ? 'fresh' : 'stale';
+    return {
+      value: entry.value,
+      tier: 'l1',
+      version: entry.version,
+      scope: entry.scope,
+      dependencies: entry.dependencies,
+      stalenessBoundMs: boundMs,
+      why: isUnproven(consistency, boundMs) ? 'unproven' : age,
+    };
+  }
+
+  #mayServe(
+    key: string,
+    entry: L1Entry,
+    consistency: Exclude<Consistency, 'eventual'>,
+    nowMs: number,
+  ): boolean {
+    if (consistency === 'latest') return false;
+    if (consistency.level === 'bounded') return allows(consistency, nowMs - this.#provenAt(entry));
+    if (!consistency.allows(key, entry)) return false;
+    consistency.saw(key, entry);
+    return true;
+  }
+
+  #provenAt(entry: L1Entry): number {
+    return Math.max(entry.loadedAtMs, this.#proof.closedMs);
+  }
+}
