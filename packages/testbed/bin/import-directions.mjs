@@ -8,6 +8,7 @@ const DIRECTIONS = {
   nats: ['core'],
   postgres: ['core'],
   otel: ['core'],
+  http: ['core'],
   warmup: ['core'],
   verifier: ['core'],
   conformance: ['core'],
