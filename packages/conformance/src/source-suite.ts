@@ -1,5 +1,6 @@
 import { comparePositions, compareVersions, KeyError, type Invalidation } from '@tidemark/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { collectionCases } from './source-collection.ts';
 import { sourceChaos } from './source-chaos.ts';
 import { Floors, gate, readChanges, type SourceHarness, type SourceLack } from './source-harness.ts';
 
@@ -341,6 +342,10 @@ export function sourceSuite<Tx>(
         const { horizon } = await readChanges(harness.source, { era: era + 5, xid: 1 });
         expect(horizon.era).toBeGreaterThan(era + 5);
       });
+    });
+
+    describe('collection', () => {
+      collectionCases<Tx>(unless('collection'), () => harness, space);
     });
 
     it('rejects everything once closed', async () => {

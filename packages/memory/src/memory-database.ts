@@ -8,6 +8,7 @@ interface VersionRow {
   readonly xid: number;
   /** Number of the commit that brought it; says what an earlier snapshot could see. */
   readonly commit: number;
+  readonly deleted: boolean;
 }
 
 interface LogEntry {
@@ -35,6 +36,7 @@ export interface MemoryCheckpoint {
   readonly nextXid: number;
   readonly nextN: number;
   readonly groups: ReturnType<MemoryGroups['checkpoint']>;
+  readonly collectedN: number;
 }
 
 /** Keys that a memory database keeps, deleted ones included. */
@@ -61,6 +63,8 @@ export class MemoryDatabase {
   #nextN = 1;
   #commits = 0;
   readonly groups = new MemoryGroups();
+  #collectedBelow = 0;
+  #collectedN = 0;
   readonly cursors = new Map<string, Position>();
   readonly leaders = new Map<string, Leadership>();
 
@@ -82,8 +86,34 @@ export class MemoryDatabase {
     return { era: this.#era, xid };
   }
 
+  /** A key whose row was collected must not fall below the version that regions know. */
   version(key: string): number {
-    return this.#versions.get(key)?.n ?? 0;
+    return this.#versions.get(key)?.n ?? (isScopeKey(key) ? 0 : this.#collectedN);
+  }
+
+  /** Whether rows from `xid` on may have been collected. */
+  isGone(xid: number): boolean {
+    return xid < this.#collectedBelow;
+  }
+
+  /** Forgets the versions of up to `limit` deleted keys, as `tidemark.collect` does; returns how many. */
+  collect(limit: number): number {
+    const horizon = this.horizon().xid;
+    let settledN = this.#nextN - 1;
+    // What has been drawn and is not committed may still become a row: labels must stay below it.
+    for (const { bumped } of this.#running) {
+      for (const n of bumped.values()) settledN = Math.min(settledN, n - 1);
+    }
+    let removed = 0;
+    for (const { key, row } of this.entries(0, horizon - 1)) {
+      if (removed >= limit) break;
+      if (!row.deleted || row.n > settledN) continue;
+      this.#versions.delete(key);
+      this.#collectedBelow = Math.max(this.#collectedBelow, row.xid + 1);
+      removed += 1;
+    }
+    if (removed > 0) this.#collectedN = Math.max(this.#collectedN, settledN);
+    return removed;
   }
 
   /** A copy of a committed row, or null. */
@@ -166,7 +196,8 @@ export class MemoryDatabase {
     const invalidations: Invalidation[] = [];
     const entries: LogEntry[] = [];
     for (const [key, n] of transaction.bumped) {
-      const row = { n, xid: transaction.xid, commit: this.#commits };
+      const deleted = transaction.rows.has(key) && !this.#rows.has(key);
+      const row = { n, xid: transaction.xid, commit: this.#commits, deleted };
       this.#versions.set(key, row);
       entries.push({ key, row });
       invalidations.push({ key, version: { era: this.#era, n } });
@@ -189,6 +220,7 @@ export class MemoryDatabase {
       nextXid: this.#nextXid,
       nextN: this.#nextN,
       groups: this.groups.checkpoint(),
+      collectedN: this.#collectedN,
     };
   }
 
@@ -200,6 +232,7 @@ export class MemoryDatabase {
     this.#nextXid = checkpoint.nextXid;
     this.#nextN = checkpoint.nextN;
     this.groups.restore(checkpoint.groups);
+    this.#collectedN = checkpoint.collectedN;
     this.#life += 1;
     for (const transaction of this.#running) this.#release(transaction);
     this.raiseEra(0);
@@ -207,6 +240,7 @@ export class MemoryDatabase {
 
   raiseEra(atLeast: number): void {
     this.#era = Math.max(this.#era + 1, atLeast);
+    this.#collectedBelow = 0; // Nobody is told anything of an older era.
   }
 
   /** True for a position that this database never had. */

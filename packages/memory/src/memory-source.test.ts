@@ -11,6 +11,8 @@ sourceSuite<MemoryTx>('memory', async () => {
     source,
     another: async () => memorySource({ database }),
     write: (tx) => tx.set(`ballast:${(ballast += 1)}`, true),
+    remove: (tx, key) => tx.delete(key),
+    collect: async (limit) => database.collect(limit),
     close: () => source.close(),
   };
 });

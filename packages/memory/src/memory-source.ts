@@ -1,5 +1,7 @@
 import {
   ConfigurationError,
+  formatPosition,
+  HistoryGoneError,
   isKey,
   isOrdinal,
   KeyError,
@@ -70,6 +72,12 @@ export function memorySource(options: MemorySourceOptions = {}): SourceOfTruth<M
     const horizon = database.horizon();
     const firstXid = since?.era === era ? since.xid : horizon.xid;
     const resumed = after?.era === era ? after : null;
+    const asked = since === null && resumed ? Math.min(resumed.xid, resumed.seen?.horizonXid ?? 0) : firstXid;
+    if (database.isGone(asked)) {
+      throw new HistoryGoneError(
+        `deletes since ${formatPosition({ era, xid: asked })} were collected; regions that were away for so long start over`,
+      );
+    }
     const page: ChangePage['changes'][number][] = [];
     const add = (key: string, n: number): number => page.push({ key, version: { era, n } });
     if (resumed) {

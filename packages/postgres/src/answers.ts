@@ -26,8 +26,14 @@ export function toInvalidations(era: number, rows: VersionRows): Invalidation[] 
   return rows.map(([key, n]) => ({ key, version: { era, n } }));
 }
 
+/** Result of `tidemark.changes()` when the changelog no longer reaches back to the asked position. */
+export interface GoneAnswer {
+  readonly gone: true;
+}
+
 /** Result of `tidemark.changes()`. */
 export interface ChangesAnswer {
+  readonly gone: false;
   readonly era: number;
   readonly xid: number;
   readonly ahead: boolean;

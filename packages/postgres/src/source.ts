@@ -1,5 +1,7 @@
 import {
   ConfigurationError,
+  formatPosition,
+  HistoryGoneError,
   isOrdinal,
   type Bump,
   type ChangePage,
@@ -10,7 +12,13 @@ import {
   type SqlExecutor,
 } from '@tidemark/core';
 import type { ClientBase } from 'pg';
-import { parseLabel, toInvalidations, type ChangesAnswer, type PagePosition } from './answers.ts';
+import {
+  parseLabel,
+  toInvalidations,
+  type ChangesAnswer,
+  type GoneAnswer,
+  type PagePosition,
+} from './answers.ts';
 import { Connections } from './connections.ts';
 import { toSchemaError, toSourceError } from './errors.ts';
 import { postgresGroups } from './groups.ts';
@@ -50,14 +58,16 @@ export function postgresSource(options: PostgresOptions): SourceOfTruth<SqlExecu
     if (!isOrdinal(limit) || limit < 1 || limit > CHANGES_LIMIT_MAX) {
       throw new ConfigurationError(`limit must be an integer from 1 to ${CHANGES_LIMIT_MAX}, got ${limit}`);
     }
-    const answer = await call<ChangesAnswer>('SELECT tidemark.changes($1, $2, $3, $4, $5, $6) AS result', [
-      since?.era,
-      since?.xid,
-      after?.era,
-      after?.xid,
-      (after as PagePosition | undefined)?.snapshot,
-      limit,
-    ]);
+    const answer = await call<ChangesAnswer | GoneAnswer>(
+      'SELECT tidemark.changes($1, $2, $3, $4, $5, $6) AS result',
+      [since?.era, since?.xid, after?.era, after?.xid, (after as PagePosition | undefined)?.snapshot, limit],
+    );
+    if (answer.gone) {
+      const from = since ? formatPosition(since) : 'the page before';
+      throw new HistoryGoneError(
+        `deletes since ${from} were collected from the changelog; regions that were away for so long start over`,
+      );
+    }
     if (answer.ahead && since) {
       // The database went back in time and nobody told us; what regions know beyond it never happened.
       await call('SELECT tidemark.raise_era_if_ahead($1, $2) AS result', [since.era, since.xid]);

@@ -1,3 +1,4 @@
+import { HistoryGoneError } from '../ports/errors.ts';
 import type { Bus, Subscription } from '../ports/bus.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { ChangePage, Leadership, SourceOfTruth } from '../ports/source.ts';
@@ -155,6 +156,17 @@ class RelayTerm {
 
   /** One look at the changelog: all of it on the stream, then a barrier. */
   async turn(echoes: readonly Echo[]): Promise<void> {
+    try {
+      await this.#publishSince(echoes);
+    } catch (error) {
+      if (!(error instanceof HistoryGoneError)) throw error;
+      // What is gone can't be published. The next barrier begins at a new horizon, so that every region
+      // which has not heard of it sees a gap.
+      this.#horizon = (await this.#source.changes(null, { limit: PAGE_MAX })).horizon;
+    }
+  }
+
+  async #publishSince(echoes: readonly Echo[]): Promise<void> {
     const { runtime } = this.#options;
     const since = this.#horizon;
     if (runtime.monoMs() - this.#publishedSinceMs > REPUBLISH_MS || this.#published.size > PUBLISHED_MAX) {
