@@ -1,6 +1,6 @@
 import type { Invalidation, Position, Version } from '@tidemark/core';
 import { compareVersions } from '@tidemark/core';
-import { choices, Floors, readChanges, type SourceHarness } from './source-harness.ts';
+import { choices, Floors, readChanges, type CollectingHarness } from './source-harness.ts';
 
 const WRITERS = 5;
 const TRANSACTIONS = 25;
@@ -25,7 +25,7 @@ interface Write {
 
 /** Writers that insert and delete few keys, a collector, a reader that polls, and a loader that labels. */
 export async function collectionChaos<Tx>(
-  { source, write, remove, collect }: SourceHarness<Tx>,
+  { source, write, remove, collect }: CollectingHarness<Tx>,
   { seed, keyspace }: { readonly seed: number; readonly keyspace: string },
 ): Promise<CollectionReport> {
   const writes: Write[] = [];

@@ -1,7 +1,7 @@
 import { comparePositions, compareVersions, type Invalidation, type Version } from '@tidemark/core';
-import { expect, type it } from 'vitest';
+import { expect, it } from 'vitest';
 import { collectionChaos } from './source-collection-chaos.ts';
-import { gate, readChanges, type SourceHarness } from './source-harness.ts';
+import { gate, readChanges, type CollectingHarness } from './source-harness.ts';
 
 const GONE = { code: 'E_HISTORY_GONE' };
 
@@ -9,11 +9,7 @@ const GONE = { code: 'E_HISTORY_GONE' };
  * Rows of deleted keys may leave the changelog. No label goes back by it, no reader misses a delete,
  * and no label is ever above a version that is still to come.
  */
-export function collectionCases<Tx>(
-  test: typeof it.skip,
-  harnessOf: () => SourceHarness<Tx>,
-  space: () => string,
-): void {
+export function collectionCases<Tx>(harnessOf: () => CollectingHarness<Tx>, space: () => string): void {
   const bump = async (key: string): Promise<Version> => {
     const { invalidations } = await harnessOf().source.transaction(async (_tx, bumping) => bumping(key));
     return invalidations[0]!.version;
@@ -46,7 +42,7 @@ export function collectionCases<Tx>(
     (await harnessOf().source.labels([key])).versions[0]!;
   const collect = (limit = 1_000): Promise<number> => harnessOf().collect(limit);
 
-  test('takes deleted keys only, at most as many as asked', async () => {
+  it('takes deleted keys only, at most as many as asked', async () => {
     await collect();
     const keyspace = space();
     await bump(`${keyspace}:live`);
@@ -58,7 +54,7 @@ export function collectionCases<Tx>(
     expect((await harnessOf().source.labels([keyspace])).scopes[0]).toBeGreaterThan(0);
   });
 
-  test('never lowers a label, and the key goes on above it', async () => {
+  it('never lowers a label, and the key goes on above it', async () => {
     const key = `${space()}:1`;
     const [deleted] = await remove(key);
     await collect();
@@ -72,7 +68,7 @@ export function collectionCases<Tx>(
     expect(compareVersions(await label(key), inserted)).toBeGreaterThan(0);
   });
 
-  test('labels a key that never was below whatever comes for it', async () => {
+  it('labels a key that never was below whatever comes for it', async () => {
     const keyspace = space();
     // It draws its version long before it commits; what is deleted in between has greater ones.
     const long = await drawing(`${keyspace}:new`);
@@ -85,7 +81,7 @@ export function collectionCases<Tx>(
     await collect();
   });
 
-  test('does so also when ids and versions were given out in opposite orders', async () => {
+  it('does so also when ids and versions were given out in opposite orders', async () => {
     const { source, write, remove: removing } = harnessOf();
     const keyspace = space();
     const [hasId, mayDraw] = [gate(), gate()];
@@ -108,7 +104,7 @@ export function collectionCases<Tx>(
     expect(await collect()).toBeGreaterThan(0);
   });
 
-  test('leaves what a transaction of before may still overtake, until it has ended', async () => {
+  it('leaves what a transaction of before may still overtake, until it has ended', async () => {
     await collect();
     const keyspace = space();
     const long = await drawing();
@@ -118,7 +114,7 @@ export function collectionCases<Tx>(
     expect(await collect()).toBe(1);
   });
 
-  test('tells a reader of before that history is gone, on every page, and nobody else', async () => {
+  it('tells a reader of before that history is gone, on every page, and nobody else', async () => {
     const { source } = harnessOf();
     const keyspace = space();
     const before = (await source.changes(null, { limit: 10 })).horizon;
@@ -140,7 +136,7 @@ export function collectionCases<Tx>(
     await readChanges(source, fresh);
   });
 
-  test('does not take the horizon back when it takes the latest row', async () => {
+  it('does not take the horizon back when it takes the latest row', async () => {
     const { source } = harnessOf();
     const keyspace = space();
     await remove(`${keyspace}:last`);
@@ -152,7 +148,7 @@ export function collectionCases<Tx>(
     expect(comparePositions((await source.labels([])).asOf, horizon)).toBeGreaterThanOrEqual(0);
   });
 
-  test('hides nothing from readers and loaders while keys come and go', async () => {
+  it('hides nothing from readers and loaders while keys come and go', async () => {
     const report = await collectionChaos(harnessOf(), { seed: 20_261_124, keyspace: space() });
     expect(report.lost).toEqual([]);
     expect(report.wrongLabels).toEqual([]);

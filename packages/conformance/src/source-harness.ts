@@ -2,7 +2,7 @@ import type { Invalidation, Position, SourceOfTruth, Version } from '@tidemark/c
 import { compareVersions, maxVersion } from '@tidemark/core';
 
 /** What a source can't do; its cases are skipped, and the list says so in one place. */
-export type SourceLack = 'overlap' | 'leadership' | 'cursors' | 'era-guard' | 'collection';
+export type SourceLack = 'overlap' | 'leadership' | 'cursors' | 'era-guard';
 
 /** A source under test. */
 export interface SourceHarness<Tx> {
@@ -11,11 +11,15 @@ export interface SourceHarness<Tx> {
   another(): Promise<SourceOfTruth<unknown, Tx>>;
   /** Makes a transaction a writing one, which holds the horizon, without bumping a key of the suite. */
   write(tx: Tx): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A source whose changelog can be collected. */
+export interface CollectingHarness<Tx> extends SourceHarness<Tx> {
   /** Bumps a key as one whose row is deleted. */
   remove(tx: Tx, key: string): Promise<void>;
   /** Collects deleted keys, of whatever age; resolves to their number. */
   collect(limit: number): Promise<number>;
-  close(): Promise<void>;
 }
 
 /** A promise and its ends. */

@@ -2,9 +2,9 @@ import { comparePositions, compareVersions, KeyError, type Invalidation } from '
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { collectionCases } from './source-collection.ts';
 import { sourceChaos } from './source-chaos.ts';
-import { Floors, gate, readChanges, type SourceHarness, type SourceLack } from './source-harness.ts';
+import { Floors, gate, readChanges, type CollectingHarness, type SourceLack } from './source-harness.ts';
 
-export type { SourceHarness, SourceLack } from './source-harness.ts';
+export type { CollectingHarness, SourceHarness, SourceLack } from './source-harness.ts';
 
 /**
  * What every `SourceOfTruth` must do. Call it in a test file of the adapter; `lacks` names what the
@@ -12,13 +12,13 @@ export type { SourceHarness, SourceLack } from './source-harness.ts';
  */
 export function sourceSuite<Tx>(
   name: string,
-  factory: () => Promise<SourceHarness<Tx>>,
+  factory: () => Promise<CollectingHarness<Tx>>,
   options: { readonly lacks?: readonly SourceLack[] } = {},
 ): void {
   const unless = (lack: SourceLack): typeof it.skip => (options.lacks?.includes(lack) ? it.skip : it);
 
   describe(`source of truth: ${name}`, () => {
-    let harness: SourceHarness<Tx>;
+    let harness: CollectingHarness<Tx>;
     let spaces = 0;
     /** A keyspace of its own for each case. */
     const space = (): string => `case${(spaces += 1)}`;
@@ -345,7 +345,7 @@ export function sourceSuite<Tx>(
     });
 
     describe('collection', () => {
-      collectionCases<Tx>(unless('collection'), () => harness, space);
+      collectionCases<Tx>(() => harness, space);
     });
 
     it('rejects everything once closed', async () => {
