@@ -11,7 +11,15 @@ const RUNS = Number(process.env['TIDEMARK_STORE_RUNS'] ?? 150);
 /** All that a node can see of a store. Times only when both sides have the same clock. */
 async function view(store: Store, timed: boolean): Promise<unknown> {
   const { meta, records, nowMs } = await store.read(KEYS);
+  const histories = await Promise.all(KEYS.map((key) => store.retained(key)));
   return {
+    histories: histories.map((history) =>
+      history.map((value) => ({
+        ...value,
+        filledAtMs: timed ? value.filledAtMs : 0,
+        data: text(value.data),
+      })),
+    ),
     meta: meta && { ...meta, scopes: [...meta.scopes] },
     nowMs: timed ? nowMs : 0,
     records: records.map((record, i) => {

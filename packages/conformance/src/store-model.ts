@@ -13,6 +13,8 @@ import {
   raiseRecord,
   raiseScopes,
   raiseStateEpoch,
+  type RetainedValue,
+  retainValue,
   type Store,
   type StoreAnswer,
   type StoreBatch,
@@ -35,6 +37,7 @@ export class StoreModel implements Store {
   readonly #tombstoneTtlMs: number;
   readonly #records = new Map<string, Until<StoredRecord>>();
   readonly #holders = new Map<string, Until<string>>();
+  readonly #histories = new Map<string, Until<readonly RetainedValue[]>>();
   #state: StoreState | null = null;
 
   constructor(tombstoneTtlMs: number) {
@@ -44,6 +47,7 @@ export class StoreModel implements Store {
   clear(): void {
     this.#records.clear();
     this.#holders.clear();
+    this.#histories.clear();
     this.#state = null;
   }
 
@@ -95,6 +99,21 @@ export class StoreModel implements Store {
     const untilMs = this.nowMs + Math.max(this.#tombstoneTtlMs, fill.freshMs + fill.staleMs);
     this.#records.set(fill.key, { is: fillRecord(record, fill, this.nowMs), untilMs });
     return verdict;
+  }
+
+  async retain(
+    key: string,
+    value: Omit<RetainedValue, 'filledAtMs'>,
+    keepMax: number,
+    lifeMs: number,
+  ): Promise<void> {
+    const fact = { ...value, filledAtMs: this.nowMs };
+    const history = retainValue(await this.retained(key), fact, keepMax);
+    this.#histories.set(key, { is: history, untilMs: this.nowMs + lifeMs });
+  }
+
+  async retained(key: string): Promise<readonly RetainedValue[]> {
+    return live(this.#histories.get(key), this.nowMs) ?? [];
   }
 
   async apply({ invalidations, expect, mark, advance }: StoreBatch): Promise<StoreBatchResult> {

@@ -50,6 +50,16 @@ const watch: fc.Arbitrary<Watch> = fc.record({
   lifeMs,
 });
 
+const retained = fc.record({
+  key,
+  version: anyVersion,
+  schema: fc.integer({ min: 0, max: 2 }),
+  data: fc.option(fc.string().map(bytes), { freq: 4, nil: null }),
+  keepMax: fc.integer({ min: 1, max: 3 }),
+  // Long enough for a store whose clock nobody moves.
+  lifeMs: fc.constantFrom(60_000, 90_000),
+});
+
 /** A fill that differs in some ways from what a node would send now; what is left out is right. */
 const anyFill: fc.Arbitrary<Partial<Fill>> = fc.record(
   {
@@ -130,6 +140,12 @@ export function anyStep(ticks: boolean): fc.Arbitrary<Step> {
     {
       weight: 3,
       arbitrary: of('watch', watch, async (store, drawn) => (await store.watch(drawn)).verdict),
+    },
+    {
+      weight: 3,
+      arbitrary: of('retain', retained, (store, { key: k, keepMax, lifeMs: ms, ...value }) =>
+        store.retain(k, value, keepMax, ms),
+      ),
     },
     { weight: 2, arbitrary: of('lease', fc.tuple(key, token), (store, [k, t]) => store.lease(k, t, 60_000)) },
     { weight: 1, arbitrary: of('release', fc.tuple(key, token), (store, [k, t]) => store.release(k, t)) },

@@ -11,6 +11,7 @@ import {
   text,
   version,
 } from './store-harness.ts';
+import { storeHistory } from './store-history.ts';
 import { storeRaces } from './store-races.ts';
 import { storeWatches } from './store-watches.ts';
 
@@ -256,4 +257,5 @@ export function storeSuite(name: string, open: OpenStore): void {
   });
   storeRaces(name, open);
   storeWatches(name, open);
+  storeHistory(name, open);
 }

@@ -1,5 +1,5 @@
 import { ConfigurationError, isKey, isScopeKey, KeyError, keyspaceOf, TidemarkError } from '@tidemark/core';
-import type { Invalidation, Leadership, Position } from '@tidemark/core';
+import type { Invalidation, Leadership, Pin, Position } from '@tidemark/core';
 import { MemoryGroups } from './memory-groups.ts';
 
 /** A key's latest version, as the changelog keeps it. */
@@ -37,6 +37,7 @@ export interface MemoryCheckpoint {
   readonly nextN: number;
   readonly groups: ReturnType<MemoryGroups['checkpoint']>;
   readonly collectedN: number;
+  readonly pins: ReadonlyMap<string, Pin>;
 }
 
 /** Keys that a memory database keeps, deleted ones included. */
@@ -65,6 +66,8 @@ export class MemoryDatabase {
   readonly groups = new MemoryGroups();
   #collectedBelow = 0;
   #collectedN = 0;
+  /** Contents that rollbacks gave keys; each key here has a version too, which bounds them. */
+  pins = new Map<string, Pin>();
   readonly cursors = new Map<string, Position>();
   readonly leaders = new Map<string, Leadership>();
 
@@ -221,6 +224,7 @@ export class MemoryDatabase {
       nextN: this.#nextN,
       groups: this.groups.checkpoint(),
       collectedN: this.#collectedN,
+      pins: new Map(this.pins),
     };
   }
 
@@ -233,6 +237,7 @@ export class MemoryDatabase {
     this.#nextN = checkpoint.nextN;
     this.groups.restore(checkpoint.groups);
     this.#collectedN = checkpoint.collectedN;
+    this.pins = new Map(checkpoint.pins);
     this.#life += 1;
     for (const transaction of this.#running) this.#release(transaction);
     this.raiseEra(0);

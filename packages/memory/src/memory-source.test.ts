@@ -1,10 +1,13 @@
-import { sourceSuite } from '@tidemark/conformance';
+import { pinSuite, type SourceHarness, sourceSuite } from '@tidemark/conformance';
 import { describe, expect, it } from 'vitest';
 import { MemoryDatabase } from './memory-database.ts';
 import { memorySource, type MemoryTx } from './memory-source.ts';
 
 let ballast = 0;
-sourceSuite<MemoryTx>('memory', async () => {
+sourceSuite<MemoryTx>('memory', harness);
+pinSuite<MemoryTx>('memory', harness);
+
+async function harness(): Promise<SourceHarness<MemoryTx>> {
   const database = new MemoryDatabase();
   const source = memorySource({ database });
   return {
@@ -15,7 +18,7 @@ sourceSuite<MemoryTx>('memory', async () => {
     collect: async (limit) => database.collect(limit),
     close: () => source.close(),
   };
-});
+}
 
 describe('memory source', () => {
   it('bumps what it writes, and shows nothing before the commit', async () => {

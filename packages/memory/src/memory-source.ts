@@ -20,6 +20,7 @@ import type {
   SourceOfTruth,
 } from '@tidemark/core';
 import { memoryGroups } from './memory-groups.ts';
+import { memoryPins } from './memory-pins.ts';
 import { MemoryDatabase, type RunningTransaction } from './memory-database.ts';
 
 /** What loaders read with. Values are copies. */
@@ -150,6 +151,7 @@ export function memorySource(options: MemorySourceOptions = {}): SourceOfTruth<M
 
   return {
     groups: memoryGroups(database, open, () => runtime.wallMs()),
+    pins: memoryPins(database, open),
     db: { get: <T>(key: string) => open(() => database.read(key) as T | null) },
     labels: (keys) =>
       open(() => ({

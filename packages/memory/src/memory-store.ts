@@ -14,6 +14,7 @@ import {
   raiseRecord,
   raiseScopes,
   raiseStateEpoch,
+  type RetainedValue,
   type Runtime,
   type Store,
   type StoreAnswer,
@@ -25,6 +26,7 @@ import {
   type Watch,
   type WatchAnswer,
 } from '@tidemark/core';
+import { HistoryMap } from './history-map.ts';
 import { HolderMap } from './holder-map.ts';
 import { RecordMap } from './record-map.ts';
 
@@ -45,6 +47,7 @@ export class MemoryStore implements Store {
   readonly #tombstoneTtlMs: number;
   readonly #records: RecordMap;
   readonly #leases: HolderMap;
+  readonly #histories: HistoryMap;
   readonly #roles = new HolderMap(ROLES_MAX);
   #state: StoreState | null = null;
 
@@ -59,6 +62,7 @@ export class MemoryStore implements Store {
     this.#tombstoneTtlMs = tombstoneTtlMs;
     this.#records = new RecordMap(entriesMax);
     this.#leases = new HolderMap(entriesMax);
+    this.#histories = new HistoryMap(entriesMax);
   }
 
   async read(keys: readonly string[]): Promise<StoreAnswer> {
@@ -105,6 +109,20 @@ export class MemoryStore implements Store {
     return verdict;
   }
 
+  async retain(
+    key: string,
+    value: Omit<RetainedValue, 'filledAtMs'>,
+    keepMax: number,
+    lifeMs: number,
+  ): Promise<void> {
+    const nowMs = this.#runtime.monoMs();
+    this.#histories.add(key, { ...value, filledAtMs: nowMs }, keepMax, nowMs + lifeMs, nowMs);
+  }
+
+  async retained(key: string): Promise<readonly RetainedValue[]> {
+    return this.#histories.get(key, this.#runtime.monoMs());
+  }
+
   async apply({ invalidations, expect, mark, advance }: StoreBatch): Promise<StoreBatchResult> {
     this.#raise(invalidations);
     if (!this.#state) return { outcome: 'uninitialised', meta: null };
@@ -146,6 +164,7 @@ export class MemoryStore implements Store {
     this.#state = null;
     this.#records.clear();
     this.#leases.clear();
+    this.#histories.clear();
     this.#roles.clear();
   }
 

@@ -3,6 +3,7 @@ import { FILL } from './scripts/fill.ts';
 import { HOLD, LET_GO } from './scripts/hold.ts';
 import { INITIALISE, RAISE_EPOCH } from './scripts/life.ts';
 import { RAISE } from './scripts/raise.ts';
+import { RETAIN } from './scripts/retain.ts';
 import { WATCH } from './scripts/watch.ts';
 
 type Argument = string | number | Buffer;
@@ -13,6 +14,7 @@ const LUA = {
   tidemarkRaise: RAISE,
   tidemarkFill: FILL,
   tidemarkWatch: WATCH,
+  tidemarkRetain: RETAIN,
   tidemarkHold: HOLD,
   tidemarkLetGo: LET_GO,
   tidemarkInitialise: INITIALISE,

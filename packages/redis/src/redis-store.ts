@@ -10,6 +10,7 @@ import {
   keyspaceOf,
   type LeaseAnswer,
   type Position,
+  type RetainedValue,
   SCOPES_MAX,
   type Store,
   type StoreAnswer,
@@ -26,6 +27,7 @@ import { dependenciesText } from './dependencies-text.ts';
 import { MetaReader, readMeta } from './meta-text.ts';
 import { type RedisStoreOptions, type ResolvedRedisOptions, resolveRedisOptions } from './options.ts';
 import { readRecord } from './record-bytes.ts';
+import { readHistory } from './retained-bytes.ts';
 
 const SCAN_COUNT = 500;
 /** Events of one script call: it blocks Redis for about 2 ms. */
@@ -128,11 +130,46 @@ export class RedisStore implements Store {
         data === null ? 1 : 0,
         fill.lease ?? '',
         this.#options.tombstoneTtlMs,
-        data === null ? '' : Buffer.from(data.buffer, data.byteOffset, data.byteLength),
+        toBuffer(data),
         dependenciesText(fill.dependencies),
       ),
     );
     return verdict as FillVerdict;
+  }
+
+  async retain(
+    key: string,
+    { version, schema, data }: Omit<RetainedValue, 'filledAtMs'>,
+    keepMax: number,
+    lifeMs: number,
+  ): Promise<void> {
+    if (!isKey(key) || !isVersion(version)) {
+      throw new FormatError(`a history of ${JSON.stringify(key)} takes no such key or version`);
+    }
+    const life = Math.max(1, Math.ceil(lifeMs));
+    const { era, n } = version;
+    const negative = data === null ? 1 : 0;
+    await this.#run(
+      this.#commands.tidemarkRetain(
+        1,
+        this.#historyKey(key),
+        era,
+        n,
+        schema,
+        negative,
+        keepMax,
+        life,
+        toBuffer(data),
+      ),
+    );
+  }
+
+  async retained(key: string): Promise<readonly RetainedValue[]> {
+    const redisKey = this.#historyKey(key);
+    const fields = await this.#run(this.#connection.redis.hgetallBuffer(redisKey).catch(wrongType));
+    const { history, unreadable } = fields ? readHistory(fields) : { history: [], unreadable: true };
+    if (unreadable) this.#options.onUnreadable(redisKey);
+    return history;
   }
 
   async apply(batch: StoreBatch): Promise<StoreBatchResult> {
@@ -249,9 +286,23 @@ export class RedisStore implements Store {
     return `${this.#options.namespace}:{${key}}:lease`;
   }
 
+  #historyKey(key: string): string {
+    return `${this.#options.namespace}:{${key}}:history`;
+  }
+
   #roleKey(role: string): string {
     return `${this.#options.namespace}:role:${role}`;
   }
+}
+
+function toBuffer(data: Uint8Array | null): Buffer | string {
+  return data === null ? '' : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** Another program's data where a hash should be. */
+function wrongType(error: unknown): null {
+  if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return null;
+  throw error;
 }
 
 /**

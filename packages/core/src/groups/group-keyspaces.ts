@@ -58,6 +58,8 @@ export function pointerKeyspace(groups: GroupSource): Keyspace<{ group: 'string'
     loadMany: undefined,
     dependsOn: undefined,
     onWrite: 'invalidate',
+    retain: 0,
+    retainMs: 0,
     key: ({ group }: { readonly group: string }) => pointerKey(group),
     params: keyDecoder('group', types),
   });
@@ -102,6 +104,8 @@ export function memberKeyspace<P extends ParamTypes, V>(
     loadMany: (params: readonly Params<P>[]) => read(params.map(local)),
     dependsOn: undefined,
     onWrite: 'invalidate',
+    retain: 0,
+    retainMs: 0,
     key,
     params: (text: string) =>
       text.startsWith(`${prefix}:`) ? decode(`member${text.slice(prefix.length)}`) : null,

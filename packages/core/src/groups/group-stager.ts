@@ -118,7 +118,14 @@ export class GroupStager {
       const words = await Promise.all(
         batch.slice(start, start + FILLS_MAX).map(({ cacheKey, decoded }, i) => {
           const label = { version: versions[start + i]!, scope: scopes[start + i]!, asOf };
-          const loaded = { value: decoded, label, dependencies: [], startedAtMs, origin: 'primary' as const };
+          const loaded = {
+            value: decoded,
+            label,
+            dependencies: [],
+            startedAtMs,
+            origin: 'primary' as const,
+            exact: false,
+          };
           return this.#filler.fill(members, cacheKey, meta, loaded, null);
         }),
       );

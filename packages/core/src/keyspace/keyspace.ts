@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { ConfigurationError } from '../ports/errors.ts';
 import type { SqlExecutor } from '../ports/sql.ts';
 import { isKeyspaceName } from '../protocol/key.ts';
+import { RETAIN_MAX } from '../protocol/retained.ts';
 import { type Duration, durationMs } from './duration.ts';
 import { keyDecoder, keyEncoder, type Params, type ParamTypes } from './params.ts';
 import { RESERVED_KEYSPACES } from './tag.ts';
@@ -44,6 +45,13 @@ export interface KeyspaceOptions<P extends ParamTypes, V, Db> {
    * `refresh`: every node reloads in the background what it loses from L1.
    */
   readonly onWrite?: OnWrite;
+  /**
+   * Earlier values of each key that a region's store keeps, so that `rollback` can bring one back; at
+   * most 16. Default 0. Loads then ask the source twice more, and never a replica.
+   */
+  readonly retain?: number;
+  /** How long a key's earlier values are kept after its last load. Default 1 day. */
+  readonly retainTtl?: Duration;
   /** Raise it when the shape of the value changes: old values are never read. Default 1. */
   readonly schemaVersion?: number;
   /** Any Standard Schema (zod, valibot, arktype); checked on load and on decode. */
@@ -68,6 +76,8 @@ export interface Keyspace<P extends ParamTypes = ParamTypes, V = unknown, Db = u
   readonly loadMany: KeyspaceOptions<P, V, Db>['loadMany'];
   readonly dependsOn: KeyspaceOptions<P, V, Db>['dependsOn'];
   readonly onWrite: OnWrite;
+  readonly retain: number;
+  readonly retainMs: number;
   /** The key of one value, as it appears in stores, streams and the changelog. */
   key(params: Params<P>): string;
   /** The parameters that a key was made from; null for a key that `key` can't have made. */
@@ -106,6 +116,10 @@ export function keyspace<const P extends ParamTypes, V, Db = SqlExecutor>(
   if (!Number.isInteger(schemaVersion) || schemaVersion < 0 || schemaVersion > 0xffff_ffff) {
     throw new ConfigurationError(`keyspace ${name}: schemaVersion must be an integer from 0 to 2^32-1`);
   }
+  const { retain = 0 } = options;
+  if (!Number.isInteger(retain) || retain < 0 || retain > RETAIN_MAX) {
+    throw new ConfigurationError(`keyspace ${name}: retain must be a whole number from 0 to ${RETAIN_MAX}`);
+  }
   const ttlMs = durationMs(options.ttl ?? DEFAULT_TTL_MS, `keyspace ${name}, ttl`);
   return Object.freeze({
     name,
@@ -121,6 +135,8 @@ export function keyspace<const P extends ParamTypes, V, Db = SqlExecutor>(
     loadMany: options.loadMany,
     dependsOn: options.dependsOn,
     onWrite,
+    retain,
+    retainMs: durationMs(options.retainTtl ?? '1d', `keyspace ${name}, retainTtl`),
     key: keyEncoder(name, params),
     params: keyDecoder(name, params),
   });

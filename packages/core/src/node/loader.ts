@@ -9,6 +9,7 @@ import type { Position } from '../protocol/position.ts';
 import { compareVersions, type Version } from '../protocol/version.ts';
 import { checkDependencies, LabelBook } from './label-book.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
+import { livePin } from './version-history.ts';
 
 /** Parameters of some keyspace; `AnyKeyspace` has erased which. */
 type LoadParams = Params<ParamTypes>;
@@ -31,6 +32,8 @@ export interface Loaded {
   readonly startedAtMs: number;
   /** A value from the primary is no older than the start of its load; a replica proves nothing. */
   readonly origin: 'primary' | 'replica';
+  /** Whether the value is known to be of exactly the label's version, and not older or newer. */
+  readonly exact: boolean;
 }
 
 /** What is loaded. Batches are for keyspaces with `loadMany`. */
@@ -102,7 +105,7 @@ export class Loader {
     const loaded = new Map<Index, LoadedHere>();
     if (!source) {
       await this.#readFrom(null, 'primary', request, all, signal, loaded);
-    } else if (request.mayLag && source.replica) {
+    } else if (request.mayLag && source.replica && request.keyspace.retain === 0) {
       await source.replica
         .use((reader) => this.#readFrom(reader, 'replica', request, all, signal, loaded))
         .catch(() => loaded.clear()); // Down, promoted, or its replay cancelled the query.
@@ -145,14 +148,18 @@ export class Loader {
         for (const dependency of dependencies) found.add(dependency);
       },
     };
+    const pins = await this.#pinned(keyspace, taken, keys, book);
     const values = await valuesOf(
       keyspace,
-      taken.map((i) => params[i]!),
+      taken.filter((i) => !pins.has(i)).map((i) => params[i]!),
       context,
     );
-    taken.forEach((i, at) => {
+    const exact = await isExact(keyspace, taken, keys, reader, book);
+    let at = 0;
+    taken.forEach((i) => {
       const key = keys[i]!;
-      const raw = values[at] ?? null;
+      const pinned = pins.has(i);
+      const raw = (pinned ? pins.get(i) : values[at++]) ?? null;
       const dependencies = new Set([...fixed.get(i)!, ...found]);
       checkDependencies(key, [...dependencies]);
       loaded.set(i, {
@@ -161,8 +168,29 @@ export class Loader {
         dependencies:
           book && dependencies.size > 0 ? [...dependencies].map((each) => book.of(each)) : NO_DEPENDENCIES,
         origin,
+        exact: !pinned && exact(i),
       });
     });
+  }
+
+  /** Contents that rollbacks gave some of the keys; the loader is not asked for those. */
+  async #pinned(
+    keyspace: AnyKeyspace,
+    wanted: readonly Index[],
+    keys: readonly string[],
+    book: LabelBook | null,
+  ): Promise<ReadonlyMap<Index, unknown>> {
+    const found = new Map<Index, unknown>();
+    if (keyspace.retain === 0 || !book) return found;
+    // After the labels: what is pinned at or above a label is at least as new.
+    const pins = await this.#source!.pins!.read(wanted.map((i) => keys[i]!));
+    wanted.forEach((i, at) => {
+      const pin = livePin(pins[at] ?? null, book.of(keys[i]!).version);
+      // A pin of another schema says nothing to this one.
+      if (pin?.schema !== keyspace.schemaVersion) return;
+      found.set(i, pin.data && this.#options.codec.decode(pin.data));
+    });
+    return found;
   }
 
   async #withTimeout<T>(key: string, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
@@ -181,12 +209,31 @@ export class Loader {
   }
 }
 
+const NEVER_EXACT = (): boolean => false;
+
+/** Which values are of exactly their label's version: those whose label did not move while they were read. */
+async function isExact(
+  keyspace: AnyKeyspace,
+  wanted: readonly Index[],
+  keys: readonly string[],
+  reader: SourceReader<unknown> | null,
+  book: LabelBook | null,
+): Promise<(i: Index) => boolean> {
+  if (keyspace.retain === 0 || !reader || !book) return NEVER_EXACT;
+  const after = await reader.labels(wanted.map((i) => keys[i]!));
+  const same = wanted.filter((i, at) => {
+    const { version, scope } = book.of(keys[i]!);
+    return compareVersions(after.versions[at]!, version) === 0 && after.scopes[at] === scope;
+  });
+  return (i) => same.includes(i);
+}
+
 async function valuesOf(
   keyspace: AnyKeyspace,
   params: readonly LoadParams[],
   context: LoadContext<unknown>,
 ): Promise<readonly unknown[]> {
-  if (params.length === 1 || !keyspace.loadMany) {
+  if (params.length <= 1 || !keyspace.loadMany) {
     return Promise.all(params.map((each) => keyspace.load(each, context)));
   }
   return keyspace.loadMany(params, context);

@@ -1,4 +1,4 @@
-import type { Group } from '../groups/group.ts';
+import type { AnyGroup, Group } from '../groups/group.ts';
 import { type CollectOptions, GroupEngine } from '../groups/group-engine.ts';
 import type { GroupEntry, StageOptions } from '../groups/group-stager.ts';
 import type { GroupView } from '../groups/group-view.ts';
@@ -8,6 +8,7 @@ import type { GenerationInfo, Swapped, SwapRequest } from '../ports/groups.ts';
 import type { Committed } from '../ports/source.ts';
 import type { Generation } from '../protocol/generation.ts';
 import { Session } from '../session/session.ts';
+import type { Version } from '../protocol/version.ts';
 import { Applier } from '../roles/applier.ts';
 import { Relay } from '../roles/relay.ts';
 import type { Consistency } from './consistency.ts';
@@ -19,6 +20,7 @@ import { ReadPath } from './read-path.ts';
 import { Refresher } from './refresher.ts';
 import type { ReadResult } from './read-result.ts';
 import { newCounters, type NodeStats } from './stats.ts';
+import { type RetainedVersion, type RollbackOptions, VersionHistory } from './version-history.ts';
 import { WritePath, type WriteTransaction } from './write-path.ts';
 
 export interface ReadOptions {
@@ -47,6 +49,7 @@ export class TidemarkNode<Tx = unknown> {
   readonly #writes: WritePath;
   readonly #refresher: Refresher;
   readonly #groups: GroupEngine;
+  readonly #history: VersionHistory;
   readonly #feed: FeedFollower | null;
   readonly #roles: readonly (Relay | Applier)[];
   #closed = false;
@@ -62,6 +65,7 @@ export class TidemarkNode<Tx = unknown> {
     this.#writes = new WritePath(options, this.#reads, this.#counters);
     this.#refresher = new Refresher(options, this.#reads);
     this.#reads.onDrop = (key, version) => this.#refresher.dropped(key, version);
+    this.#history = new VersionHistory(options, this.#writes);
     this.#groups = new GroupEngine(options, groups, {
       reads: this.#reads,
       writes: this.#writes,
@@ -185,9 +189,38 @@ export class TidemarkNode<Tx = unknown> {
   rollback<P extends ParamTypes, V>(
     group: Group<P, V>,
     to?: Generation,
-    request: SwapRequest = {},
-  ): Promise<Committed<Swapped>> {
-    return this.#groups.rollback(group, to ?? null, request);
+    request?: SwapRequest,
+  ): Promise<Committed<Swapped>>;
+  /**
+   * Gives a key the value of an earlier version, in every region, until its next ordinary write. The
+   * rollback is a new version. Needs a keyspace with `retain`; goes back to what this region kept.
+   *
+   * Rejects with a `VersionGoneError`, or with a `RollbackConflictError` when the key changes meanwhile.
+   */
+  rollback<P extends ParamTypes, V>(
+    keyspace: TypedKeyspace<P, V>,
+    params: Params<P>,
+    options?: RollbackOptions,
+  ): Promise<Committed<{ readonly version: Version }>>;
+  async rollback(
+    what: AnyGroup | AnyKeyspace,
+    where?: Generation | Params<ParamTypes>,
+    how: SwapRequest | RollbackOptions = {},
+  ): Promise<Committed<unknown>> {
+    if ('kind' in what)
+      return this.#groups.rollback(what, (where as Generation | undefined) ?? null, how as SwapRequest);
+    const params = where as Params<ParamTypes>;
+    this.#key(what, params);
+    return this.#history.rollback(what, params, how as RollbackOptions);
+  }
+
+  /** What this region keeps of a key of a keyspace with `retain`, newest version first; plain data. */
+  async versions<P extends ParamTypes, V>(
+    keyspace: TypedKeyspace<P, V>,
+    params: Params<P>,
+  ): Promise<RetainedVersion[]> {
+    this.#key(keyspace, params);
+    return this.#history.versions(keyspace, params);
   }
 
   /** Reads which generation is current, once; all that the view reads belongs to it. */

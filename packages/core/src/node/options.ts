@@ -94,6 +94,11 @@ export function resolveOptions<Db, Tx>(options: NodeOptions<Db, Tx>): ResolvedOp
     if (onWrite !== 'invalidate' && !options.source) {
       throw new ConfigurationError(`keyspace ${name}: onWrite '${onWrite}' needs a source`);
     }
+    if (each.retain > 0 && !(options.store && options.source?.pins)) {
+      throw new ConfigurationError(
+        `keyspace ${name}: retain needs a store, and a source that keeps rollbacks`,
+      );
+    }
     if (byName.has(name))
       throw new ConfigurationError(`keyspaces: ${name} is there twice; names must be unique`);
     byName.set(name, each);

@@ -55,11 +55,15 @@ export class StoreFiller {
     keyspace: AnyKeyspace,
     key: string,
     meta: StoreMeta,
-    { value, label, dependencies: made }: Loaded,
+    loaded: Loaded,
     lease: string | null,
   ): Promise<FillWord> {
     const { codec } = this.#options;
+    const { value, label, dependencies: made } = loaded;
+    let retaining: Promise<void> | undefined;
     try {
+      const data = value === null ? null : codec.encode(value);
+      retaining = this.#retain(keyspace, key, loaded, data);
       const { freshMs, staleMs } = lifetime(keyspace, value);
       const asOf = label?.asOf ?? meta.horizon;
       const dependencies = await this.#watch(made, asOf, freshMs + staleMs);
@@ -78,7 +82,7 @@ export class StoreFiller {
         schema: keyspace.schemaVersion,
         freshMs,
         staleMs,
-        data: value === null ? null : codec.encode(value),
+        data,
         dependencies,
         lease,
       });
@@ -86,6 +90,25 @@ export class StoreFiller {
     } catch {
       this.failed('fill');
       return 'away';
+    } finally {
+      await retaining;
+    }
+  }
+
+  /** Adds the value to the history of its key, where the keyspace wants one and the value is fit for it. */
+  async #retain(
+    keyspace: AnyKeyspace,
+    key: string,
+    { label, exact }: Loaded,
+    data: Uint8Array | null,
+  ): Promise<void> {
+    const { retain, retainMs, schemaVersion: schema } = keyspace;
+    if (retain === 0 || !exact || !label) return;
+    try {
+      // One more than asked: the newest of them is what readers get now.
+      await this.#store!.retain(key, { version: label.version, schema, data }, retain + 1, retainMs);
+    } catch {
+      this.failed('retain');
     }
   }
 

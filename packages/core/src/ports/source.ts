@@ -2,6 +2,7 @@ import type { Position } from '../protocol/position.ts';
 import type { Invalidation } from '../protocol/event.ts';
 import type { Version } from '../protocol/version.ts';
 import type { GroupSource } from './groups.ts';
+import type { PinSource } from './pins.ts';
 
 /** Versions read from the source before a value, on the same server. */
 export interface SourceLabels {
@@ -71,6 +72,8 @@ export interface SourceOfTruth<Db = unknown, Tx = unknown> {
   readonly replica?: SourceReplica<Db>;
   /** Sets of keys that become visible together; not every source keeps them. */
   readonly groups?: GroupSource;
+  /** Rollbacks of single keys; not every source keeps them. */
+  readonly pins?: PinSource;
   /**
    * Changes at or after `since` (null: only those at the edge of a new snapshot), oldest first, at
    * most about `limit` of them. Pages: pass `next` of the page before as `after`.

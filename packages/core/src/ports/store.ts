@@ -2,6 +2,7 @@ import type { Invalidation } from '../protocol/event.ts';
 import type { Advance, AdvanceOutcome } from '../protocol/store-state.ts';
 import type { Watch, WatchAnswer } from '../protocol/dependency.ts';
 import type { Fill, FillVerdict, StoreMeta, StoredRecord } from '../protocol/record.ts';
+import type { RetainedValue } from '../protocol/retained.ts';
 import type { Position } from '../protocol/position.ts';
 
 /** Records and the store's meta, as they stood together at one instant. */
@@ -59,6 +60,18 @@ export interface Store {
   watch(watch: Watch): Promise<WatchAnswer>;
   /** Admits the value or says which rule refused it. */
   fill(fill: Fill): Promise<FillVerdict>;
+  /**
+   * Adds a value to the history of its key, as `retainValue` says; the history lives for `lifeMs` more.
+   * It is a fact by itself: whether a fill was admitted does not matter.
+   */
+  retain(
+    key: string,
+    value: Omit<RetainedValue, 'filledAtMs'>,
+    keepMax: number,
+    lifeMs: number,
+  ): Promise<void>;
+  /** The history of a key, newest version first. */
+  retained(key: string): Promise<readonly RetainedValue[]>;
   /** Applier only: raises a batch, chains its mark, and moves the horizon on a barrier. */
   apply(batch: StoreBatch): Promise<StoreBatchResult>;
   /** Makes an empty store usable; does nothing when it has a meta already. */
