@@ -25,6 +25,7 @@ import { postgresGroups } from './groups.ts';
 import { sqlExecutor } from './executor.ts';
 import { takeLeadership } from './leadership.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
+import { postgresPins } from './pins.ts';
 import { poolConfig, type PostgresOptions } from './options.ts';
 import { runTransaction } from './transaction.ts';
 
@@ -90,6 +91,7 @@ export function postgresSource(options: PostgresOptions): SourceOfTruth<SqlExecu
     db,
     changes,
     groups: postgresGroups(call, transaction),
+    pins: postgresPins(call, transaction),
     transaction,
     labels: async (keys) => parseLabel(await call('SELECT tidemark.label($1) AS result', [keys])),
     async lead(role) {
