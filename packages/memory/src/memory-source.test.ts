@@ -1,4 +1,4 @@
-import { pinSuite, type SourceHarness, sourceSuite } from '@tidemark/conformance';
+import { type CollectingHarness, pinSuite, sourceSuite } from '@tidemark/conformance';
 import { describe, expect, it } from 'vitest';
 import { MemoryDatabase } from './memory-database.ts';
 import { memorySource, type MemoryTx } from './memory-source.ts';
@@ -7,7 +7,7 @@ let ballast = 0;
 sourceSuite<MemoryTx>('memory', harness);
 pinSuite<MemoryTx>('memory', harness);
 
-async function harness(): Promise<SourceHarness<MemoryTx>> {
+async function harness(): Promise<CollectingHarness<MemoryTx>> {
   const database = new MemoryDatabase();
   const source = memorySource({ database });
   return {

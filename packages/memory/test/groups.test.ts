@@ -154,6 +154,21 @@ describe('groups in two regions of memory parts', () => {
     }
   });
 
+  it('a swap and a rollback are writes of a session, which sees them in every region at once', async () => {
+    const here = await world();
+    const [us, eu] = here.nodes;
+    const first = await publish(here, 'first');
+    await shows(eu!, first);
+    const second = await us!.stage(prices, priceList('second'));
+    here.mesh.cut('eu');
+    const { session } = await us!.swap(prices, second);
+    expect((await eu!.view(prices)).generation).toBe(first);
+    expect((await eu!.view(prices, { consistency: session })).generation).toBe(second);
+    await us!.rollback(prices, undefined, { session });
+    expect((await eu!.view(prices, { consistency: session })).generation).toBe(first);
+    expect((await eu!.view(prices, { consistency: 'latest' })).generation).toBe(first);
+  });
+
   it('a view never mixes generations, whatever swaps while it reads', async () => {
     const here = await world();
     const lists = ['a', 'b', 'c'];

@@ -111,6 +111,17 @@ describe('rollback of a key', () => {
     expect((await us.read(rules, ID)).value?.text).toBe('good');
   });
 
+  it('is a write of a session, which sees it in every region at once', async () => {
+    await publish('good');
+    await publish('bad');
+    await reads(eu, 'bad');
+    regions.mesh.cut('eu');
+    const { session } = await us.rollback(rules, ID);
+    expect((await eu.get(rules, ID))?.text).toBe('bad');
+    expect((await eu.get(rules, ID, { consistency: session }))?.text).toBe('good');
+    expect((await eu.get(rules, ID, { consistency: 'latest' }))?.text).toBe('good');
+  });
+
   it('goes back to absence, and to a value from absence', async () => {
     await publish('good');
     await publish(null);

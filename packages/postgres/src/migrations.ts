@@ -4,12 +4,7 @@ import { ConfigurationError } from '@tidemark/core';
 import { SchemaVersionError, toSourceError } from './errors.ts';
 
 /** All migrations, oldest first; the number is the position, from 1. Files in `sql/`. */
-const MIGRATIONS = [
-  '0001-changelog.sql',
-  '0002-collection.sql',
-  '0003-groups.sql',
-  '0004-pins.sql',
-] as const;
+const MIGRATIONS = ['0001-changelog.sql', '0002-collection.sql', '0003-groups.sql', '0004-pins.sql'] as const;
 /** Newest migration that this program knows. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

@@ -7,8 +7,8 @@ import { ClosedError, ConfigurationError } from '../ports/errors.ts';
 import type { GenerationInfo, Swapped, SwapRequest } from '../ports/groups.ts';
 import type { Committed } from '../ports/source.ts';
 import type { Generation } from '../protocol/generation.ts';
-import { Session } from '../session/session.ts';
 import type { Version } from '../protocol/version.ts';
+import { Session } from '../session/session.ts';
 import { Applier } from '../roles/applier.ts';
 import { Relay } from '../roles/relay.ts';
 import type { Consistency } from './consistency.ts';
@@ -145,11 +145,10 @@ export class TidemarkNode<Tx = unknown> {
     options: WriteOptions = {},
   ): Promise<Written<T>> {
     if (this.#closed) throw new ClosedError();
-    const committed = await this.#writes.write(work as (tx: WriteTransaction<unknown>) => Promise<T>);
-    this.#refresher.written(committed.invalidations);
-    const session = options.session ?? this.session();
-    session.wrote(committed.invalidations);
-    return { ...committed, session };
+    return this.#written(
+      await this.#writes.write(work as (tx: WriteTransaction<unknown>) => Promise<T>),
+      options,
+    );
   }
 
   /**
@@ -177,20 +176,20 @@ export class TidemarkNode<Tx = unknown> {
    * Makes a generation the one that new views read, in every region. Rejects with a
    * `SwapConflictError` when `from` is given and not current.
    */
-  swap<P extends ParamTypes, V>(
+  async swap<P extends ParamTypes, V>(
     group: Group<P, V>,
     to: Generation,
-    request: SwapRequest = {},
-  ): Promise<Committed<Swapped>> {
-    return this.#groups.swap(group, to, request);
+    request: SwapRequest & WriteOptions = {},
+  ): Promise<Written<Swapped>> {
+    return this.#written(await this.#groups.swap(group, to, request), request);
   }
 
   /** Swaps back: to the given generation, or to the one that became current before this one. */
   rollback<P extends ParamTypes, V>(
     group: Group<P, V>,
     to?: Generation,
-    request?: SwapRequest,
-  ): Promise<Committed<Swapped>>;
+    request?: SwapRequest & WriteOptions,
+  ): Promise<Written<Swapped>>;
   /**
    * Gives a key the value of an earlier version, in every region, until its next ordinary write. The
    * rollback is a new version. Needs a keyspace with `retain`; goes back to what this region kept.
@@ -200,18 +199,20 @@ export class TidemarkNode<Tx = unknown> {
   rollback<P extends ParamTypes, V>(
     keyspace: TypedKeyspace<P, V>,
     params: Params<P>,
-    options?: RollbackOptions,
-  ): Promise<Committed<{ readonly version: Version }>>;
+    options?: RollbackOptions & WriteOptions,
+  ): Promise<Written<{ readonly version: Version }>>;
   async rollback(
     what: AnyGroup | AnyKeyspace,
     where?: Generation | Params<ParamTypes>,
-    how: SwapRequest | RollbackOptions = {},
-  ): Promise<Committed<unknown>> {
-    if ('kind' in what)
-      return this.#groups.rollback(what, (where as Generation | undefined) ?? null, how as SwapRequest);
+    how: (SwapRequest | RollbackOptions) & WriteOptions = {},
+  ): Promise<Written<unknown>> {
+    if ('kind' in what) {
+      const to = (where as Generation | undefined) ?? null;
+      return this.#written(await this.#groups.rollback(what, to, how as SwapRequest), how);
+    }
     const params = where as Params<ParamTypes>;
     this.#key(what, params);
-    return this.#history.rollback(what, params, how as RollbackOptions);
+    return this.#written(await this.#history.rollback(what, params, how as RollbackOptions), how);
   }
 
   /** What this region keeps of a key of a keyspace with `retain`, newest version first; plain data. */
@@ -278,6 +279,13 @@ export class TidemarkNode<Tx = unknown> {
       );
     }
     return keyspace.key(params);
+  }
+
+  #written<T>(committed: Committed<T>, options: WriteOptions): Written<T> {
+    this.#refresher.written(committed.invalidations);
+    const session = options.session ?? this.session();
+    session.wrote(committed.invalidations);
+    return { ...committed, session };
   }
 
   async #miss<V>(
