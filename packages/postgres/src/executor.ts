@@ -1,5 +1,6 @@
 import { ConfigurationError, type SqlExecutor } from '@tidemark/core';
-import type { QueryResult } from 'pg';
+import type { ClientBase, QueryResult } from 'pg';
+import { toSourceError } from './errors.ts';
 
 /** Runs one statement. */
 export type RunStatement = (text: string, values: readonly unknown[]) => Promise<QueryResult>;
@@ -20,6 +21,40 @@ export function sqlExecutor(run: RunStatement): SqlExecutor {
     return row;
   }
   return { query, one, maybeOne };
+}
+
+/** The statements of one piece of work on one connection. After its end they are refused. */
+export class StatementScope {
+  readonly executor: SqlExecutor;
+  readonly #whenEnded: string;
+  #ended = false;
+  // One after the other: a connection runs one statement at a time, and the driver's own queue is deprecated.
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** @param whenEnded message of the error that late statements get */
+  constructor(client: ClientBase, whenEnded: string) {
+    this.#whenEnded = whenEnded;
+    this.executor = sqlExecutor(async (text, values) => {
+      this.assertOpen();
+      const result = this.#last.then(() => client.query(text, values as unknown[]).catch(rethrowSourceError));
+      this.#last = result.catch(() => {});
+      return result;
+    });
+  }
+
+  assertOpen(): void {
+    if (this.#ended) throw new ConfigurationError(this.#whenEnded);
+  }
+
+  /** Waits for statements under way. Idempotent. */
+  async end(): Promise<void> {
+    this.#ended = true;
+    await this.#last;
+  }
+}
+
+function rethrowSourceError(error: unknown): never {
+  throw toSourceError(error);
 }
 
 function wrongRowCount(count: number, text: string): ConfigurationError {

@@ -4,7 +4,7 @@ export { migrate, SCHEMA_VERSION, type MigrateOptions } from './migrations.ts';
 export { trackTable, untrackTable, trackedTables, type TrackedTable } from './tracking.ts';
 export { collectDeleted, COLLECT_LIMIT_MAX, type CollectOptions } from './collection.ts';
 export { parseLabel } from './answers.ts';
-export type { PostgresOptions } from './options.ts';
+export type { PostgresOptions, ReplicaOptions } from './options.ts';
 export {
   CommitUnknownError,
   SchemaVersionError,

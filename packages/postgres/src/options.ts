@@ -13,6 +13,44 @@ export interface PostgresOptions {
   readonly statementTimeoutMs?: number;
   /** Longest wait for a connection, a new one or a free one of the pool, ms. Default 5,000. */
   readonly connectTimeoutMs?: number;
+  /** Streaming replicas, which loads ask first. What they can't answer safely, the primary is asked for. */
+  readonly replica?: ReplicaOptions;
+}
+
+/** Short timeouts: a replica that does not answer must leave time to ask the primary. */
+export interface ReplicaOptions {
+  /** One or more, asked in turn. A promoted server is not a replica any more: loads leave it alone. */
+  readonly urls: readonly string[];
+  /** Settings of the `pg` driver that a URL can't say; they hold for all. */
+  readonly connection?: PoolConfig;
+  /** Connections to each. Default 10. */
+  readonly poolMax?: number;
+  /** Longest run of one statement, ms. Default 3,000. */
+  readonly statementTimeoutMs?: number;
+  /** Longest wait for a connection, ms. Default 1,000. */
+  readonly connectTimeoutMs?: number;
+  /** How long a replica that could not be reached is left alone, ms. Default 5,000. */
+  readonly retryAfterMs?: number;
+}
+
+/** Replicas that one source may have. */
+const REPLICAS_MAX = 32;
+
+export interface ReplicaConfig {
+  readonly pools: readonly PoolConfig[];
+  readonly retryAfterMs: number;
+}
+
+/** Checks the options and turns them into the driver's, one for each replica. */
+export function replicaConfig(options: ReplicaOptions): ReplicaConfig {
+  const { urls, connection, retryAfterMs = 5_000, ...rest } = options;
+  if (urls.length === 0 || urls.length > REPLICAS_MAX) {
+    throw new ConfigurationError(`replica.urls must name 1 to ${REPLICAS_MAX} servers, got ${urls.length}`);
+  }
+  positive('replica.retryAfterMs', retryAfterMs);
+  const timeouts = { statementTimeoutMs: 3_000, connectTimeoutMs: 1_000, ...rest };
+  const pools = urls.map((url) => ({ ...connection, ...poolConfig({ ...timeouts, connectionString: url }) }));
+  return { pools, retryAfterMs };
 }
 
 /** Grace for the server's own timeout to arrive before the client gives up on the connection, ms. */

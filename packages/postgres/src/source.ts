@@ -25,20 +25,19 @@ import { postgresGroups } from './groups.ts';
 import { sqlExecutor } from './executor.ts';
 import { takeLeadership } from './leadership.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
+import { poolConfig, type PostgresOptions, replicaConfig } from './options.ts';
 import { postgresPins } from './pins.ts';
-import { poolConfig, type PostgresOptions } from './options.ts';
+import { Replicas } from './replicas.ts';
 import { runTransaction } from './transaction.ts';
 
 /** Rows that one page of `changes` may ask for. */
 export const CHANGES_LIMIT_MAX = 100_000;
 
-/**
- * Postgres as the source of truth; the database needs `migrate()` first. Connects when first used.
- * Works on a read replica too, for `db` and `labels`.
- */
+/** Postgres as the source of truth; the database needs `migrate()` first. Connects when first used. */
 export function postgresSource(options: PostgresOptions): SourceOfTruth<SqlExecutor, SqlExecutor> {
   const config = poolConfig(options);
   const connections = new Connections(config, ensureEra);
+  const replicas = options.replica && new Replicas(replicaConfig(options.replica));
   const leaderships = new Set<Leadership>();
 
   const db = sqlExecutor((text, values) =>
@@ -89,6 +88,7 @@ export function postgresSource(options: PostgresOptions): SourceOfTruth<SqlExecu
 
   return {
     db,
+    ...(replicas && { replica: replicas }),
     changes,
     groups: postgresGroups(call, transaction),
     pins: postgresPins(call, transaction),
@@ -107,7 +107,7 @@ export function postgresSource(options: PostgresOptions): SourceOfTruth<SqlExecu
       call('SELECT tidemark.save_cursor($1, $2, $3) AS result', [name, position.era, position.xid]),
     async close() {
       await Promise.all([...leaderships].map((leadership) => leadership.resign()));
-      await connections.close();
+      await Promise.all([connections.close(), replicas?.close()]);
     },
   };
 }

@@ -17,7 +17,7 @@ import {
   toSchemaError,
   toSourceError,
 } from './errors.ts';
-import { sqlExecutor } from './executor.ts';
+import { StatementScope } from './executor.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
 
 /** Keys that one transaction may bump itself; triggers may bump more. */
@@ -88,32 +88,22 @@ interface TransactionScope {
 
 function transactionScope(client: PoolClient): TransactionScope {
   const keys = new Set<string>();
-  let ended = false;
-  // One after the other: a connection runs one statement at a time, and the driver's own queue is deprecated.
-  let last: Promise<unknown> = Promise.resolve();
-  const assertOpen = (): void => {
-    if (ended)
-      throw new ConfigurationError('this transaction has ended; await all its statements inside the work');
-  };
-  const tx = sqlExecutor(async (text, values) => {
-    assertOpen();
-    const result = last.then(() => client.query(text, values as unknown[]).catch(rethrowSourceError));
-    last = result.catch(() => {});
-    return result;
-  });
+  const statements = new StatementScope(
+    client,
+    'this transaction has ended; await all its statements inside the work',
+  );
   const bump: Bump = (key) => {
-    assertOpen();
+    statements.assertOpen();
     if (!isKey(key))
       throw new KeyError(keyspaceOf(String(key)), `${JSON.stringify(key)} is not an encoded key`);
     keys.add(key);
     if (keys.size > TRANSACTION_BUMPS_MAX) throw new TooManyBumpsError(TRANSACTION_BUMPS_MAX);
   };
   return {
-    tx,
+    tx: statements.executor,
     bump,
     async end() {
-      ended = true;
-      await last;
+      await statements.end();
       return [...keys].sort();
     },
   };
