@@ -43,6 +43,8 @@ export interface Addresses {
   readonly redis: string;
   readonly nats: Readonly<Record<string, string>>;
   readonly postgres: string;
+  /** Streaming replicas that loads of the region ask first. */
+  readonly replicas?: readonly string[];
 }
 
 export interface OpenNode {
@@ -55,13 +57,14 @@ export interface OpenNode {
 
 /** One node with its own connections, as a process of a service would have. */
 export async function openNode(
-  { region, redis, nats, postgres }: Addresses,
+  { region, redis, nats, postgres, replicas = [] }: Addresses,
   options: Partial<NodeOptions<SqlExecutor, SqlExecutor>> = {},
 ): Promise<OpenNode> {
   const source = postgresSource({
     connectionString: postgres,
     connectTimeoutMs: 2_000,
     statementTimeoutMs: 4_000,
+    ...(replicas.length > 0 && { replica: { urls: replicas, retryAfterMs: 200 } }),
   });
   const store = await redisStore({ url: redis });
   const servers = Object.fromEntries(Object.entries(nats).map(([id, url]) => [id, { servers: url }]));
@@ -90,7 +93,7 @@ export interface RegionServers {
 export class Regions {
   readonly servers: ReadonlyMap<string, RegionServers>;
   readonly admin: pg.Pool;
-  readonly #postgres: PostgresServer;
+  readonly postgres: PostgresServer;
   readonly #url: string;
   readonly #paths: ReadonlyMap<string, Proxy>;
   readonly #open: OpenNode[] = [];
@@ -104,7 +107,7 @@ export class Regions {
   ) {
     this.servers = servers;
     this.#paths = paths;
-    this.#postgres = postgres;
+    this.postgres = postgres;
     this.#url = url;
     this.admin = new pg.Pool({ connectionString: url, max: 3 });
     this.admin.on('error', () => {});
@@ -141,13 +144,20 @@ export class Regions {
     return { region, redis: this.servers.get(region)!.redis.url, nats, postgres: this.#url };
   }
 
+  /** @param at addresses that differ for this node */
   async node(
     region: string,
     options: Partial<NodeOptions<SqlExecutor, SqlExecutor>> = {},
+    at: Partial<Addresses> = {},
   ): Promise<OpenNode> {
-    const node = await openNode(this.addresses(region), options);
+    const node = await openNode({ ...this.addresses(region), ...at }, options);
     this.#open.push(node);
     return node;
+  }
+
+  /** The regions' database as another server has it, such as a replica. */
+  urlOn(server: { readonly port: number }): string {
+    return Object.assign(new URL(this.#url), { port: String(server.port) }).href;
   }
 
   /** A process of its own, which can be killed. Resolves at its first line of output, which it returns. */
@@ -198,7 +208,7 @@ export class Regions {
     await this.admin.end();
     await Promise.all([...this.#paths.values()].map((path) => path.close()));
     await Promise.all([...this.servers.values()].flatMap(({ redis, nats }) => [redis.close(), nats.close()]));
-    await this.#postgres.close();
+    await this.postgres.close();
   }
 
   #pathsOf(region: string): Proxy[] {

@@ -27,6 +27,8 @@ const TEST_SETTINGS: Readonly<Record<string, string>> = {
   // Durability that only matters when the machine itself fails.
   fsync: 'off',
   full_page_writes: 'off',
+  // For base backups and standbys, which may come back late.
+  wal_keep_size: '64MB',
   // In the data folder, so that nothing is left when the server is killed.
   dynamic_shared_memory_type: 'mmap',
 };
