@@ -1,7 +1,20 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import type { SourceOfTruth, SqlExecutor } from '@tidemark/core';
 import { startProxy, type Proxy } from '@tidemark/testbed';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { testDatabase, type TestDatabase } from './database.ts';
+
+/** A process that leads `relay` and says so. */
+function startHolder(url: string): ChildProcess {
+  const script = fileURLToPath(new URL('./leading-process.ts', import.meta.url));
+  const holder = spawn(process.execPath, ['--import', 'tsx', '--conditions=@tidemark/source', script, url], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void holder.kill('SIGKILL'));
+  return holder;
+}
 
 const UNAVAILABLE = { code: 'E_SOURCE_UNAVAILABLE' };
 
@@ -176,6 +189,38 @@ describe('leadership', () => {
     );
     await lost;
     expect(await source.lead('relay')).not.toBeNull();
+  });
+
+  it('moves on when its holder is cut off, though the server sees an open connection', async () => {
+    const other = database.source();
+    const leadership = await source.lead('relay');
+    expect(await other.lead('relay')).toBeNull();
+    proxy.cut('blackhole');
+    await vi.waitFor(async () => expect(await other.lead('relay')).not.toBeNull(), {
+      timeout: 20_000,
+      interval: 100,
+    });
+    await vi.waitFor(() => expect(leadership?.lost.aborted).toBe(true), { timeout: 8_000 });
+  });
+
+  it('moves on when its process hangs, and the process learns it when it wakes', async () => {
+    const holder = startHolder(database.url);
+    const heard: string[] = [];
+    createInterface(holder.stdout!).on('line', (line) => heard.push(line));
+    await vi.waitFor(() => expect(heard).toEqual(['leading']), { timeout: 20_000 });
+    expect(await source.lead('relay')).toBeNull();
+    holder.kill('SIGSTOP');
+    const taken = await vi.waitFor(
+      async () => {
+        const leadership = await source.lead('relay');
+        expect(leadership).not.toBeNull();
+        return leadership!;
+      },
+      { timeout: 20_000, interval: 100 },
+    );
+    holder.kill('SIGCONT');
+    await vi.waitFor(() => expect(heard).toEqual(['leading', 'lost']), { timeout: 20_000 });
+    expect(taken.lost.aborted).toBe(false);
   });
 });
 
