@@ -2,7 +2,7 @@ import type { Bus, Subscription } from '../ports/bus.ts';
 import type { Runtime, Timer } from '../ports/runtime.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { Invalidation } from '../protocol/event.ts';
-import { type FeedCursor, stepFeed } from '../protocol/feed-cursor.ts';
+import { FeedPlaces } from '../protocol/feed-places.ts';
 import { PingLog } from '../protocol/ping-log.ts';
 import { type Claim, decodeMessage, encodeMessage } from '../protocol/wire.ts';
 
@@ -28,7 +28,7 @@ export class FeedFollower {
   readonly #life: string;
   readonly #pingIntervalMs: number;
   readonly #pings = new PingLog();
-  #cursor: FeedCursor | null = null;
+  readonly #places = new FeedPlaces();
   #unheardPings = 0;
   #subscription: Subscription | null = null;
   #timer: Timer | null = null;
@@ -61,8 +61,8 @@ export class FeedFollower {
   #ping(): void {
     if (this.#stopped) return;
     this.#unheardPings += 1;
-    if (this.#unheardPings > SILENT_PINGS && this.#cursor) {
-      this.#cursor = null;
+    if (this.#unheardPings > SILENT_PINGS && this.#places.joined) {
+      this.#places.leave();
       this.#telemetry.record({ type: 'feed-gap', reason: 'silent' });
       this.#listener.onLost('the feed is silent');
     }
@@ -84,9 +84,8 @@ export class FeedFollower {
       return;
     }
     const { message } = decoded;
-    const { cursor, step } = stepFeed(this.#cursor, message);
+    const step = this.#places.step(message);
     if (step === 'duplicate') return;
-    this.#cursor = cursor;
     this.#unheardPings = 0;
     if (step !== 'next') {
       this.#telemetry.record({ type: 'feed-gap', reason: step });

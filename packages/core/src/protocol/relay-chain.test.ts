@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { PingLog } from './ping-log.ts';
-import { stepFeed } from './feed-cursor.ts';
 import { RelayChain } from './relay-chain.ts';
 
 describe('RelayChain', () => {
@@ -44,23 +43,6 @@ describe('RelayChain', () => {
     chain.note('old', 1, true);
     for (let i = 0; i < 16; i += 1) chain.note(`life ${i}`, 1, true);
     expect(chain.note('old', 2, true)).toBe('hole');
-  });
-});
-
-describe('stepFeed', () => {
-  it('tells a join, the next, a duplicate, a gap and a new life', () => {
-    const first = stepFeed(null, { life: 'a', seq: 5 });
-    expect(first.step).toBe('joined');
-    expect(stepFeed(first.cursor, { life: 'a', seq: 6 }).step).toBe('next');
-    expect(stepFeed(first.cursor, { life: 'a', seq: 5 })).toEqual({
-      cursor: first.cursor,
-      step: 'duplicate',
-    });
-    expect(stepFeed(first.cursor, { life: 'a', seq: 7 })).toEqual({
-      cursor: { life: 'a', seq: 7 },
-      step: 'gap',
-    });
-    expect(stepFeed(first.cursor, { life: 'b', seq: 6 }).step).toBe('joined');
   });
 });
 

@@ -7,6 +7,7 @@ import type { Store } from '../ports/store.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { Barrier, Echo, Invalidation, ShippedValue } from '../protocol/event.ts';
 import { PingLog } from '../protocol/ping-log.ts';
+import { comparePositions, maxPosition, type Position } from '../protocol/position.ts';
 import { RelayChain } from '../protocol/relay-chain.ts';
 import { maxVersion } from '../protocol/version.ts';
 import { decodeMessage, ECHOES_MAX, encodeMessage, type StreamMessage } from '../protocol/wire.ts';
@@ -63,6 +64,8 @@ export class ApplierTerm {
   #ended = false;
   /** Why the store's horizon can't follow barriers until a resync; null when it can. */
   #gap: string | null = 'taking over';
+  /** The feed has told its nodes all changes below it that they may not know by other means. */
+  #told: Position | null = null;
   #resyncFailures = 0;
   #resyncAtMs = 0;
   #pingAtMs = 0;
@@ -215,14 +218,20 @@ export class ApplierTerm {
     carrier?: Carrier,
   ): Promise<void> {
     const invalidations = [...batch.values()];
+    if (barrier && this.#told && comparePositions(barrier.from, this.#told) > 0) {
+      // Another applier may have moved the store beyond what this feed's nodes were told.
+      this.#noteGap(region, 'a barrier begins after what the feed told');
+    }
     if (invalidations.length === 0 && (!barrier || this.#gap !== null)) return;
     const advance = barrier && this.#gap === null ? { from: barrier.from, to: barrier.to } : undefined;
     const write = async (): Promise<void> => {
       try {
         const { outcome, meta } = await this.#writer.write(invalidations, advance);
         this.#feed.invalidate(invalidations);
-        if (outcome === 'advanced' && meta) this.#claim(meta, barrier!.echoes);
-        else if (outcome !== 'applied') this.#noteGap(region, outcome);
+        if (outcome === 'advanced' && meta) {
+          this.#told = maxPosition(this.#told!, barrier!.to);
+          this.#claim(meta, barrier!.echoes);
+        } else if (outcome !== 'applied') this.#noteGap(region, outcome);
       } catch {
         // The nodes' L1s can be kept right even while the store is away.
         this.#feed.invalidate(invalidations);
@@ -274,12 +283,14 @@ export class ApplierTerm {
     let changes = 0;
     try {
       await telemetry.trace('tidemark.resync', { 'tidemark.reason': reason }, undefined, async () => {
-        const done = await resync(this.#source, this.#store, this.#writer, runtime, (invalidations) => {
+        const onApplied = (invalidations: readonly Invalidation[]): void => {
           changes += invalidations.length;
           this.#feed.invalidate(invalidations);
-        });
-        // Nodes must not keep what an older era or epoch left them: a new feed makes them start over.
-        if (done.voided) this.#feed = new FeedWriter(this.#bus, runtime.randomId());
+        };
+        const done = await resync(this.#source, this.#store, this.#writer, runtime, this.#told, onApplied);
+        // A feed that is new to the nodes makes them start over.
+        if (done.startOver) this.#feed = new FeedWriter(this.#bus, runtime.randomId());
+        this.#told = done.told;
         this.#gap = null;
         this.#resyncFailures = 0;
         this.#prove(done.meta, beganMs, hellos);

@@ -4,7 +4,7 @@ import type { ChangePage, SourceOfTruth } from '../ports/source.ts';
 import type { Store } from '../ports/store.ts';
 import type { Invalidation } from '../protocol/event.ts';
 import { isScopeKey } from '../protocol/key.ts';
-import type { Position } from '../protocol/position.ts';
+import { comparePositions, type Position } from '../protocol/position.ts';
 import type { StoreMeta } from '../protocol/record.ts';
 import type { StoreWriter } from './store-writer.ts';
 
@@ -12,40 +12,62 @@ const PAGE_MAX = 2_000;
 
 export interface Resynced {
   readonly meta: StoreMeta;
-  /** All older values of the region became void: a new store, epoch or era. */
-  readonly voided: boolean;
+  /** The feed has told its nodes everything below, or they start over. */
+  readonly told: Position;
+  /**
+   * Nodes must start over: all older values became void (a new store, epoch or era), or the store
+   * has applied what this feed never told them.
+   */
+  readonly startOver: boolean;
 }
 
 /**
  * Brings a store up to now from the changelog, from its own horizon on. The cost grows with the
  * number of changed keys. A store that was found empty starts at a new snapshot.
+ *
+ * @param told up to where the applier's feed is complete, null at first. When another applier moved
+ * the store further, the resync begins at `told`: what only the other one's feed said may be lost.
  */
 export async function resync(
   source: SourceOfTruth,
   store: Store,
   writer: StoreWriter,
   runtime: Runtime,
+  told: Position | null,
   onApplied: (invalidations: readonly Invalidation[]) => void,
 ): Promise<Resynced> {
   const { meta } = await store.read([]);
   if (!meta) return initialise(source, store, writer, runtime, onApplied);
   writer.breakChain();
-  let first: ChangePage;
+  const since = told && comparePositions(told, meta.horizon) < 0 ? told : meta.horizon;
   try {
-    first = await source.changes(meta.horizon, { limit: PAGE_MAX });
+    return await applySince(source, writer, since, told === null, onApplied);
   } catch (error) {
     if (!(error instanceof HistoryGoneError)) throw error;
-    return raiseEpoch(source, store, writer, onApplied);
+    if (since === meta.horizon) return raiseEpoch(source, store, writer, onApplied);
   }
-  for (let page = first; ;) {
-    const advance = page.next ? undefined : { from: meta.horizon, to: first.horizon };
-    const result = await writer.write(page.changes, advance);
+  // Only the nodes are behind what can be told, not the store.
+  writer.breakChain();
+  return applySince(source, writer, meta.horizon, true, onApplied);
+}
+
+async function applySince(
+  source: SourceOfTruth,
+  writer: StoreWriter,
+  since: Position,
+  startOver: boolean,
+  onApplied: (invalidations: readonly Invalidation[]) => void,
+): Promise<Resynced> {
+  const first = await source.changes(since, { limit: PAGE_MAX });
+  for (let page: ChangePage = first; ;) {
+    const advance = page.next ? undefined : { from: since, to: first.horizon };
+    const { outcome, meta } = await writer.write(page.changes, advance);
     onApplied(page.changes);
     if (!page.next) {
-      if (result.outcome !== 'advanced' || !result.meta) throw wentBack(result.outcome);
-      return { meta: result.meta, voided: result.meta.horizon.era > meta.horizon.era };
+      if (outcome !== 'advanced' || !meta) throw wentBack(outcome);
+      return { meta, told: first.horizon, startOver: startOver || first.horizon.era > since.era };
     }
-    page = await source.changes(meta.horizon, { limit: PAGE_MAX, after: page.next });
+    page = await source.changes(since, { limit: PAGE_MAX, after: page.next });
   }
 }
 
@@ -63,7 +85,7 @@ async function initialise(
   // Scopes lie in the meta, which was not there when the edge was applied.
   const { outcome, meta } = await writer.write(scopes, { from: horizon, to: horizon });
   if (outcome !== 'advanced' || !meta) throw wentBack(outcome);
-  return { meta, voided: true };
+  return { meta, told: horizon, startOver: true };
 }
 
 /** The last resort: the changelog no longer tells what changed, so everything did. */
@@ -78,7 +100,7 @@ async function raiseEpoch(
   writer.breakChain();
   const { outcome, meta } = await writer.write([], { from: horizon, to: horizon });
   if (outcome !== 'advanced' || !meta) throw wentBack(outcome);
-  return { meta, voided: true };
+  return { meta, told: horizon, startOver: true };
 }
 
 /** Applies what a new snapshot shows above its horizon; the rest is covered by `base`. */
