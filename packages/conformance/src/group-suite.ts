@@ -292,6 +292,32 @@ export function groupSuite<Tx>(name: string, factory: () => Promise<SourceHarnes
         expect(await groups.current(group)).toBe(second);
       });
 
+      it('that races with reads leaves them whole or refuses them: never a member too few', async () => {
+        const group = fresh();
+        const keys = Array.from({ length: 300 }, (_, n) => `k${n}`);
+        for (let round = 0; round < 4; round += 1) {
+          const generation = await groups.begin(group);
+          await groups.stage(
+            group,
+            generation,
+            keys.map((key) => member(key, round)),
+          );
+          await groups.seal(group, generation);
+          await groups.swap(group, generation, {});
+          await swapped(group, 'next');
+          let collected = false;
+          const collecting = groups.collect(group, AT_ONCE).then(() => (collected = true));
+          do {
+            const read = await groups
+              .read(group, generation, keys)
+              .catch((error: { code: string }) => error.code);
+            if (read === 'E_GENERATION_GONE') continue;
+            expect(read).toEqual(keys.map(() => `${round}`));
+          } while (!collected);
+          await collecting;
+        }
+      });
+
       it('that races with a rollback never takes what becomes current', async () => {
         const group = fresh();
         for (let round = 0; round < 10; round += 1) {

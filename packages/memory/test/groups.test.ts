@@ -12,6 +12,7 @@ import {
 } from '@tidemark/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
+  MemoryDatabase,
   type MemoryDb,
   type MemoryMesh,
   memoryMesh,
@@ -51,6 +52,7 @@ interface World {
   readonly stores: readonly Store[];
   readonly source: SourceOfTruth<MemoryDb, MemoryTx>;
   readonly mesh: MemoryMesh;
+  readonly database: MemoryDatabase;
   readonly clock: { skewMs: number };
 }
 
@@ -59,7 +61,8 @@ async function world(): Promise<World> {
   const clock = { skewMs: 0 };
   const runtime = { ...systemRuntime, monoMs: () => systemRuntime.monoMs() + clock.skewMs };
   const mesh = memoryMesh({ runtime: systemRuntime, regions: ['us', 'eu'], delayMs: () => 2 });
-  const source = memorySource({ runtime: systemRuntime });
+  const database = new MemoryDatabase();
+  const source = memorySource({ runtime: systemRuntime, database });
   opened.push(source);
   const nodes: TidemarkNode<MemoryTx>[] = [];
   const stores: Store[] = [];
@@ -74,7 +77,7 @@ async function world(): Promise<World> {
   }
   for (const node of nodes)
     await vi.waitFor(() => expect(node.stats().stalenessBoundMs).toBeLessThan(1_000), WAIT);
-  return { nodes, stores, source, mesh, clock };
+  return { nodes, stores, source, mesh, database, clock };
 }
 
 async function publish({ nodes }: World, list: string): Promise<string> {
@@ -275,6 +278,33 @@ describe('a view', () => {
     expect(proven.generation).toBe(second);
     expect(new Set((await proven.getMany(PARAMS)).map((price) => price?.list))).toEqual(new Set(['second']));
     expect((await us!.view(prices)).generation).toBe(second);
+  });
+});
+
+describe('after the source went back in time', () => {
+  it('no view shows the abandoned future, not even one that was open', async () => {
+    const here = await world();
+    const eu = here.nodes[1]!;
+    const first = await publish(here, 'first');
+    const checkpoint = here.database.checkpoint();
+    const abandoned = await publish(here, 'abandoned');
+    await shows(eu, abandoned);
+    const open = await eu.view(prices);
+    expect((await open.get({ sku: 1 }))?.list).toBe('abandoned');
+    here.database.restore(checkpoint);
+    await shows(eu, first);
+    expect((await (await eu.view(prices)).get({ sku: 1 }))?.list).toBe('first');
+    await expect(open.get({ sku: 1 })).rejects.toMatchObject({
+      code: 'E_GENERATION_GONE',
+      generation: abandoned,
+    });
+    // What is published next has another name, whatever number the source gives it.
+    const next = await publish(here, 'next');
+    expect(next).not.toBe(abandoned);
+    await shows(eu, next);
+    expect(new Set((await (await eu.view(prices)).getMany(PARAMS)).map((price) => price?.list))).toEqual(
+      new Set(['next']),
+    );
   });
 });
 
