@@ -8,10 +8,10 @@ import {
   type StagedMember,
 } from '@tidemark/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { groupCollection } from './group-collection.ts';
 import { readChanges, type SourceHarness } from './source-harness.ts';
 
 const AT_ONCE = { keep: 0, graceMs: 0, abandonedMs: 0 };
-const NEVER_MS = 3_600_000;
 
 function member(key: string, value: unknown): StagedMember {
   return { key, value: JSON.stringify(value) };
@@ -163,6 +163,38 @@ export function groupSuite<Tx>(name: string, factory: () => Promise<SourceHarnes
       });
     });
 
+    describe('pages', () => {
+      it('list every member once, in any size, and only of a sealed generation', async () => {
+        const group = fresh();
+        const generation = await groups.begin(group);
+        const members = ['b', 'a', '\u{1F600}', '\uFFFD', '%3A', 'a:b', 'Z', ''].map((key) =>
+          member(key, key),
+        );
+        await groups.stage(group, generation, members);
+        await expect(groups.page(group, generation, null, 10)).rejects.toMatchObject({ problem: 'open' });
+        await groups.seal(group, generation);
+        for (const limit of [1, 3, members.length, MEMBER_BATCH_MAX]) {
+          const listed: StagedMember[] = [];
+          for (let after: string | null = null; ;) {
+            const page: StagedMember[] = await groups.page(group, generation, after, limit);
+            if (page.length === 0) break;
+            expect(page.length).toBeLessThanOrEqual(limit);
+            listed.push(...page);
+            after = page.at(-1)!.key;
+          }
+          expect(listed).toHaveLength(members.length);
+          expect(new Set(listed.map(({ key }) => key))).toEqual(new Set(members.map(({ key }) => key)));
+          for (const { key, value } of listed) expect(JSON.parse(value)).toBe(key);
+        }
+        await expect(groups.page(group, '9.9', null, 10)).rejects.toMatchObject({
+          code: 'E_GENERATION_GONE',
+        });
+        await expect(groups.page(group, generation, null, MEMBER_BATCH_MAX + 1)).rejects.toMatchObject({
+          code: 'E_CONFIGURATION',
+        });
+      });
+    });
+
     describe('swaps', () => {
       it('make a generation current, and raise the version of the pointer with their commit', async () => {
         const group = fresh();
@@ -259,81 +291,6 @@ export function groupSuite<Tx>(name: string, factory: () => Promise<SourceHarnes
       });
     });
 
-    describe('collection', () => {
-      it('leaves the current one, the ones to keep, and the young', async () => {
-        const group = fresh();
-        const all: Generation[] = [];
-        for (let count = 0; count < 5; count += 1) all.push(await swapped(group, count));
-        await staged(group, 'waiting');
-        const young = { keep: 0, graceMs: NEVER_MS, abandonedMs: NEVER_MS };
-        expect(await groups.collect(group, young)).toEqual([]);
-        // The youngest by when they became current: the rollback made the last one retire.
-        await groups.rollback(group, null, {});
-        expect(await groups.collect(group, { ...young, keep: 2, graceMs: 0 })).toEqual(all.slice(0, 2));
-        expect(await states(group)).toEqual(['retired', 'current', 'retired', 'staged']);
-        expect(await groups.collect(group, AT_ONCE)).toHaveLength(3);
-        expect(await groups.collect(group, AT_ONCE)).toEqual([]);
-        expect(await groups.current(group)).toBe(all[3]);
-        expect(await groups.read(group, all[3]!, ['a'])).toEqual(['3']);
-      });
-
-      it('makes what it took unreadable, and nothing rolls back to it', async () => {
-        const group = fresh();
-        const first = await swapped(group, 1);
-        const second = await swapped(group, 2);
-        expect(await groups.collect(group, AT_ONCE)).toEqual([first]);
-        const gone = { code: 'E_GENERATION_GONE', generation: first };
-        await expect(groups.read(group, first, ['a'])).rejects.toMatchObject(gone);
-        await expect(groups.rollback(group, first, {})).rejects.toMatchObject(gone);
-        await expect(groups.swap(group, first, {})).rejects.toMatchObject(gone);
-        await expect(groups.stage(group, first, [member('b', 1)])).rejects.toMatchObject(gone);
-        await expect(groups.seal(group, first)).rejects.toMatchObject(gone);
-        await expect(groups.rollback(group, null, {})).rejects.toMatchObject({ code: 'E_GROUP_EMPTY' });
-        expect(await groups.current(group)).toBe(second);
-      });
-
-      it('that races with reads leaves them whole or refuses them: never a member too few', async () => {
-        const group = fresh();
-        const keys = Array.from({ length: 300 }, (_, n) => `k${n}`);
-        for (let round = 0; round < 4; round += 1) {
-          const generation = await groups.begin(group);
-          await groups.stage(
-            group,
-            generation,
-            keys.map((key) => member(key, round)),
-          );
-          await groups.seal(group, generation);
-          await groups.swap(group, generation, {});
-          await swapped(group, 'next');
-          let collected = false;
-          const collecting = groups.collect(group, AT_ONCE).then(() => (collected = true));
-          do {
-            const read = await groups
-              .read(group, generation, keys)
-              .catch((error: { code: string }) => error.code);
-            if (read === 'E_GENERATION_GONE') continue;
-            expect(read).toEqual(keys.map(() => `${round}`));
-          } while (!collected);
-          await collecting;
-        }
-      });
-
-      it('that races with a rollback never takes what becomes current', async () => {
-        const group = fresh();
-        for (let round = 0; round < 10; round += 1) {
-          await swapped(group, `old ${round}`);
-          await swapped(group, `new ${round}`);
-          const [back] = await Promise.allSettled([
-            groups.rollback(group, null, {}),
-            groups.collect(group, AT_ONCE),
-          ]);
-          const current = (await groups.current(group))!;
-          const expected = back.status === 'fulfilled' ? `old ${round}` : `new ${round}`;
-          expect(await groups.read(group, current, ['a'])).toEqual([JSON.stringify(expected)]);
-        }
-      });
-    });
-
     it('keeps groups apart, and knows no generation by another group or another name', async () => {
       const [group, stranger] = [fresh(), fresh()];
       const generation = await swapped(group, 1);
@@ -389,4 +346,5 @@ export function groupSuite<Tx>(name: string, factory: () => Promise<SourceHarnes
       await expect(other.groups!.swap('prices', '1.1', {})).rejects.toMatchObject(closed);
     });
   });
+  groupCollection(name, factory);
 }

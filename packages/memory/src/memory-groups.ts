@@ -201,6 +201,14 @@ export function memoryGroups(database: MemoryDatabase, open: Open, wallMs: () =>
         if (state === 'staging') throw new GenerationStateError(group, generation, 'open');
         return keys.map((key) => members.get(key) ?? null);
       }),
+    page: (group, generation, after, limit) =>
+      open(() => {
+        assertBatch(limit);
+        const { state, members } = groups.find(group, generation);
+        if (state === 'staging') throw new GenerationStateError(group, generation, 'open');
+        const keys = [...members.keys()].sort().filter((key) => after === null || key > after);
+        return keys.slice(0, limit).map((key) => ({ key, value: members.get(key)! }));
+      }),
     swap: (group, to, request) =>
       open(() => commit(group, request, () => requireState(group, groups.find(group, to), false))),
     rollback: (group, to, request) =>

@@ -1,95 +1,22 @@
-import {
-  bounded,
-  group,
-  type GroupEntry,
-  keyspace,
-  type NodeOptions,
-  type SourceOfTruth,
-  startNode,
-  type Store,
-  systemRuntime,
-  type TidemarkNode,
-} from '@tidemark/core';
+import { bounded, type TidemarkNode } from '@tidemark/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { MemoryTx } from '../src/index.ts';
 import {
-  MemoryDatabase,
-  type MemoryDb,
-  type MemoryMesh,
-  memoryMesh,
-  memorySource,
-  memoryStore,
-  type MemoryTx,
-} from '../src/index.ts';
+  closeAll,
+  MEMBERS,
+  open,
+  opened,
+  PARAMS,
+  type Price,
+  priceList,
+  prices,
+  publish,
+  settled,
+  shows,
+  world,
+} from './group-world.ts';
 
-/** Every member says which generation it belongs to. */
-interface Price {
-  readonly list: string;
-  readonly cents: number;
-}
-
-const WAIT = { timeout: 10_000, interval: 5 };
-const MEMBERS = 40;
-const PARAMS = Array.from({ length: MEMBERS }, (_, sku) => ({ sku }));
-const prices = group<{ readonly sku: 'int' }, Price>({ name: 'price', params: { sku: 'int' } });
-
-const opened: { close(): Promise<void> }[] = [];
-afterEach(async () => {
-  for (const each of opened.splice(0).reverse()) await each.close();
-});
-
-async function open<Db, Tx>(options: NodeOptions<Db, Tx>): Promise<TidemarkNode<Tx>> {
-  const node = await startNode(options);
-  opened.push(node);
-  return node;
-}
-
-function* priceList(list: string): Generator<GroupEntry<{ readonly sku: 'int' }, Price>> {
-  for (const { sku } of PARAMS) yield [{ sku }, { list, cents: sku }];
-}
-
-interface World {
-  readonly nodes: readonly TidemarkNode<MemoryTx>[];
-  readonly stores: readonly Store[];
-  readonly source: SourceOfTruth<MemoryDb, MemoryTx>;
-  readonly mesh: MemoryMesh;
-  readonly database: MemoryDatabase;
-  readonly clock: { skewMs: number };
-}
-
-/** Regions us and eu, a node each. */
-async function world(): Promise<World> {
-  const clock = { skewMs: 0 };
-  const runtime = { ...systemRuntime, monoMs: () => systemRuntime.monoMs() + clock.skewMs };
-  const mesh = memoryMesh({ runtime: systemRuntime, regions: ['us', 'eu'], delayMs: () => 2 });
-  const database = new MemoryDatabase();
-  const source = memorySource({ runtime: systemRuntime, database });
-  opened.push(source);
-  const nodes: TidemarkNode<MemoryTx>[] = [];
-  const stores: Store[] = [];
-  for (const id of ['us', 'eu']) {
-    const bus = mesh.bus(id);
-    opened.push(bus);
-    const store = memoryStore({ runtime: systemRuntime });
-    stores.push(store);
-    nodes.push(
-      await open({ keyspaces: [], groups: [prices], store, bus, source, runtime, pingInterval: 50 }),
-    );
-  }
-  for (const node of nodes)
-    await vi.waitFor(() => expect(node.stats().stalenessBoundMs).toBeLessThan(1_000), WAIT);
-  return { nodes, stores, source, mesh, database, clock };
-}
-
-async function publish({ nodes }: World, list: string): Promise<string> {
-  const generation = await nodes[0]!.stage(prices, priceList(list));
-  await nodes[0]!.swap(prices, generation);
-  return generation;
-}
-
-/** Waits until views of the node show the generation. */
-async function shows(node: TidemarkNode<MemoryTx>, generation: string): Promise<void> {
-  await vi.waitFor(async () => expect((await node.view(prices)).generation).toBe(generation), WAIT);
-}
+afterEach(closeAll);
 
 describe('groups in two regions of memory parts', () => {
   it('become visible all at once, and a rollback brings the old one back everywhere', async () => {
@@ -134,6 +61,14 @@ describe('groups in two regions of memory parts', () => {
     expect(read).not.toHaveBeenCalled();
     await (await here.nodes[1]!.view(prices)).getMany(PARAMS);
     expect(read).toHaveBeenCalledTimes(1);
+    // Other regions may be warmed before the swap.
+    const second = await here.nodes[0]!.stage(prices, priceList('second'));
+    expect(await here.nodes[1]!.prefetch(prices, second)).toBe(MEMBERS);
+    await here.nodes[1]!.swap(prices, second);
+    read.mockClear();
+    const warm = await (await here.nodes[1]!.view(prices)).getMany(PARAMS);
+    expect(warm).toEqual(PARAMS.map(({ sku }) => ({ list: 'second', cents: sku })));
+    expect(read).not.toHaveBeenCalled();
   });
 
   it('a late event of a swap that was rolled back changes nothing', async () => {
@@ -149,7 +84,7 @@ describe('groups in two regions of memory parts', () => {
     opened.push(bus);
     const event = { f: 1, k: 'bump', ev: late.map(({ key, version }) => [version.era, [key, version.n]]) };
     await bus.append({ data: JSON.stringify(event) });
-    await publishMarker(here);
+    await settled(here);
     for (const node of here.nodes) {
       const view = await node.view(prices);
       expect(view.generation).toBe(first);
@@ -307,93 +242,3 @@ describe('after the source went back in time', () => {
     );
   });
 });
-
-describe('staging', () => {
-  it('goes on where it was interrupted, and shows nothing before', async () => {
-    const here = await world();
-    const node = here.nodes[0]!;
-    function* broken(): Generator<GroupEntry<{ readonly sku: 'int' }, Price>> {
-      yield* priceList('first');
-      throw new Error('the feed broke off');
-    }
-    const error = await node.stage(prices, broken()).catch((caught: unknown) => caught);
-    expect(error).toMatchObject({ code: 'E_STAGE_INTERRUPTED', group: 'price' });
-    const { generation } = error as { generation: string };
-    await expect(node.swap(prices, generation)).rejects.toMatchObject({ code: 'E_GENERATION_STATE' });
-    expect(await node.stage(prices, priceList('first'), { generation })).toBe(generation);
-    await node.swap(prices, generation);
-    expect(await (await node.view(prices)).getMany(PARAMS)).not.toContain(null);
-  });
-
-  it('may be shared by several calls, and refuses other values for the same member', async () => {
-    const { nodes } = await world();
-    const half = { seal: false };
-    const generation = await nodes[0]!.stage(prices, [[{ sku: 1 }, { list: 'x', cents: 1 }]], half);
-    await nodes[1]!.stage(prices, [[{ sku: 2 }, { list: 'x', cents: 2 }]], { ...half, generation });
-    const conflict = nodes[1]!.stage(prices, [[{ sku: 1 }, { list: 'y', cents: 1 }]], { generation });
-    await expect(conflict).rejects.toMatchObject({ cause: { code: 'E_STAGE_CONFLICT', member: '1' } });
-    await nodes[0]!.stage(prices, [], { generation });
-    await nodes[0]!.swap(prices, generation);
-    const view = await nodes[0]!.view(prices);
-    expect(await view.getMany([{ sku: 1 }, { sku: 2 }, { sku: 3 }])).toEqual([
-      { list: 'x', cents: 1 },
-      { list: 'x', cents: 2 },
-      null,
-    ]);
-  });
-
-  it('goes on when the store is away', async () => {
-    const here = await world();
-    vi.spyOn(here.stores[0]!, 'read').mockRejectedValue(new Error('away'));
-    vi.spyOn(here.stores[0]!, 'fill').mockRejectedValue(new Error('away'));
-    const generation = await publish(here, 'first');
-    expect((await (await here.nodes[0]!.view(prices)).get({ sku: 1 }))?.list).toBe('first');
-    await shows(here.nodes[1]!, generation);
-  });
-
-  it.each([null, undefined, () => {}, 1n, { toJSON: () => null }, 'x'.repeat(300_000)])(
-    'refuses what is no member: %s',
-    async (value) => {
-      const { nodes } = await world();
-      const entry: GroupEntry<{ readonly sku: 'int' }, Price> = [{ sku: 1 }, value as never];
-      await expect(nodes[0]!.stage(prices, [entry])).rejects.toMatchObject({ cause: { code: 'E_SCHEMA' } });
-    },
-  );
-});
-
-describe('configuration', () => {
-  it('is checked: names, sources, graces', async () => {
-    for (const name of ['group', 'member', 'tag']) {
-      expect(() => keyspace({ name, params: { id: 'int' }, load: async () => null })).toThrow(/reserved/);
-    }
-    expect(() => group({ name: 'A', params: { id: 'int' } })).toThrow(/group name/);
-    expect(() => group({ name: 'a', params: {} })).toThrow(/at least one parameter/);
-    await expect(startNode({ keyspaces: [], groups: [prices] })).rejects.toMatchObject({
-      code: 'E_CONFIGURATION',
-    });
-    const source = memorySource();
-    opened.push(source);
-    const { groups: _groups, ...without } = source;
-    await expect(startNode({ keyspaces: [], groups: [prices], source: without })).rejects.toThrow(
-      /keeps them/,
-    );
-    await expect(startNode({ keyspaces: [], groups: [prices, prices], source })).rejects.toThrow(/unique/);
-    const node = await open({ keyspaces: [], groups: [prices], source });
-    const others = group({ name: 'other', params: { id: 'int' } });
-    await expect(node.view(others)).rejects.toMatchObject({ code: 'E_CONFIGURATION' });
-    await expect(node.collectGenerations(prices, { grace: '60s' })).rejects.toThrow(/must be longer/);
-    await expect(node.collectGenerations(prices, { keep: -1 })).rejects.toThrow(/whole number/);
-    expect(await node.collectGenerations(prices, { grace: '61s' })).toEqual([]);
-  });
-});
-
-/** Returns when every region has applied all that its streams held. */
-async function publishMarker({ nodes }: World): Promise<void> {
-  const sinceMs = performance.now();
-  for (const node of nodes) {
-    await vi.waitFor(
-      () => expect(node.stats().stalenessBoundMs).toBeLessThan(performance.now() - sinceMs),
-      WAIT,
-    );
-  }
-}

@@ -175,6 +175,28 @@ BEGIN
 END
 $$;
 
+-- Members after `after_key`, in order of their bytes, and the generation's state, in one snapshot.
+CREATE FUNCTION tidemark.page_members(grp text, gen_era integer, gen_n bigint, after_key text, max_rows integer) RETURNS json
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  found_state text;
+BEGIN
+  SELECT g.state INTO found_state FROM tidemark.generations g
+  WHERE g.era = gen_era AND g.n = gen_n AND g.group_name = grp;
+  IF found_state IS NULL OR found_state IN ('collected', 'staging') THEN
+    RETURN json_build_object('state', coalesce(found_state, 'collected'));
+  END IF;
+  RETURN json_build_object('state', found_state, 'values', (
+    SELECT coalesce(json_agg(json_build_object('key', s.key, 'value', s.value) ORDER BY s.key), '[]')
+    FROM (
+      SELECT m.key, m.value FROM tidemark.members m
+      WHERE m.era = gen_era AND m.n = gen_n AND (after_key IS NULL OR m.key > after_key COLLATE "C")
+      ORDER BY m.key LIMIT max_rows
+    ) s
+  ));
+END
+$$;
+
 -- Makes a generation current and bumps the pointer's key. `to_n` null: the one that became current
 -- before the current one did. `back`: only one that was current before. `outcome` other than 'swapped'
 -- changed nothing.

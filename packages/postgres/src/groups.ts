@@ -33,9 +33,10 @@ type SwapAnswer =
   | { readonly outcome: 'conflict'; readonly current: Generation | null }
   | { readonly outcome: 'gone' | 'empty' | 'staging' | 'staged' };
 
-interface ReadAnswer {
+/** Result of `tidemark.read_members()` and `tidemark.page_members()`. */
+interface MembersAnswer<T> {
   readonly state: string;
-  readonly values?: readonly (string | null)[];
+  readonly values?: readonly T[];
 }
 
 /** Groups in the schema `tidemark`; see `sql/0003-groups.sql`. */
@@ -103,13 +104,15 @@ export function postgresGroups(call: Call, transaction: Transaction): GroupSourc
     async read(group, generation, keys) {
       const { era, n } = requireGeneration(group, generation);
       assertBatch(keys.length);
-      const { state, values } = await call<ReadAnswer>(
-        'SELECT tidemark.read_members($1, $2, $3, $4) AS result',
-        [group, era, n, keys],
-      );
-      if (values) return [...values];
-      if (state === 'staging') throw new GenerationStateError(group, generation, 'open');
-      throw new GenerationGoneError(group, generation);
+      const text = 'SELECT tidemark.read_members($1, $2, $3, $4) AS result';
+      return sealedOnly(group, generation, await call(text, [group, era, n, keys]));
+    },
+
+    async page(group, generation, after, limit) {
+      const { era, n } = requireGeneration(group, generation);
+      assertBatch(limit);
+      const text = 'SELECT tidemark.page_members($1, $2, $3, $4, $5) AS result';
+      return sealedOnly(group, generation, await call(text, [group, era, n, after, limit]));
     },
 
     swap: async (group, to, request) => swap(group, to, false, request),
@@ -136,6 +139,12 @@ export function postgresGroups(call: Call, transaction: Transaction): GroupSourc
       return collected;
     },
   };
+}
+
+function sealedOnly<T>(group: string, generation: Generation, { state, values }: MembersAnswer<T>): T[] {
+  if (values) return [...values];
+  if (state === 'staging') throw new GenerationStateError(group, generation, 'open');
+  throw new GenerationGoneError(group, generation);
 }
 
 function toSwapped(group: string, to: Generation | null, request: SwapRequest, answer: SwapAnswer): Swapped {

@@ -15,6 +15,7 @@ import type { Generation } from '../protocol/generation.ts';
 import type { AnyGroup, Group } from './group.ts';
 import { memberKeyspace, type MemberKeyspace, type Pointer, pointerKeyspace } from './group-keyspaces.ts';
 import { type GroupEntry, GroupStager, type StageOptions } from './group-stager.ts';
+import { GroupFiller } from './group-filler.ts';
 import { GroupView, type ViewParts } from './group-view.ts';
 
 /** Generations whose keyspace is kept at hand, so that opening a view allocates little. */
@@ -43,6 +44,7 @@ export class GroupEngine {
   readonly #parts: EngineParts;
   readonly #viewParts: ViewParts;
   readonly #pointers: Keyspace<{ group: 'string' }, Pointer, unknown> | null;
+  readonly #filler: GroupFiller | null;
   readonly #stager: GroupStager | null;
   // By group and generation, in order of use.
   readonly #members = new Map<string, MemberKeyspace<ParamTypes, unknown>>();
@@ -52,9 +54,10 @@ export class GroupEngine {
     this.#groups = new Set(groups);
     this.#parts = parts;
     this.#viewParts = { reads: parts.reads, runtime: options.runtime, assertOpen: () => this.#assertOpen() };
-    const source = options.source?.groups;
+    const source = options.source?.groups ?? null;
     this.#pointers = source ? pointerKeyspace(source) : null;
-    this.#stager = source ? new GroupStager(source, new StoreFiller(options, parts.counters), options) : null;
+    this.#filler = source && new GroupFiller(source, new StoreFiller(options, parts.counters), options);
+    this.#stager = source && new GroupStager(source, this.#filler!);
   }
 
   async stage<P extends ParamTypes, V>(
@@ -64,6 +67,11 @@ export class GroupEngine {
   ): Promise<Generation> {
     this.#source(group);
     return this.#stager!.stage(group, entries, options);
+  }
+
+  async prefetch<P extends ParamTypes, V>(group: Group<P, V>, generation: Generation): Promise<number> {
+    this.#source(group);
+    return this.#filler!.prefetch(group, generation);
   }
 
   async swap(group: AnyGroup, to: Generation, request: SwapRequest): Promise<Committed<Swapped>> {

@@ -173,6 +173,14 @@ export class TidemarkNode<Tx = unknown> {
   }
 
   /**
+   * Copies a sealed generation into this region's store, so that a swap meets a warm cache here too;
+   * returns how many members the store took.
+   */
+  prefetch<P extends ParamTypes, V>(group: Group<P, V>, generation: Generation): Promise<number> {
+    return this.#groups.prefetch(group, generation);
+  }
+
+  /**
    * Makes a generation the one that new views read, in every region. Rejects with a
    * `SwapConflictError` when `from` is given and not current.
    */

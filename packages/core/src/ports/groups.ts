@@ -98,6 +98,11 @@ export interface GroupSource {
    */
   read(group: string, generation: Generation, keys: readonly string[]): Promise<(string | null)[]>;
   /**
+   * Members of a sealed generation in an order of the source's own, those after `after`; none at the
+   * end. At most `limit`, which is at most `MEMBER_BATCH_MAX`.
+   */
+  page(group: string, generation: Generation, after: string | null, limit: number): Promise<StagedMember[]>;
+  /**
    * Makes a sealed generation current and bumps the pointer's key, in one transaction. When it is
    * current already nothing changes, so that a swap whose outcome is unknown can be repeated.
    *
