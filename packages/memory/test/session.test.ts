@@ -117,6 +117,8 @@ describe('session', () => {
     await vi.waitFor(async () => {
       const { records } = await regions.stores.us.read(['row:100']);
       expect(records[0]?.tidemark.n).toBeGreaterThan(100);
+      // The store hears first, then the nodes: the value of before is gone from L1 as well.
+      expect(regions.us.peek(rows, { id: 1 })).toBeUndefined();
     }, WAIT);
     await Promise.all(Array.from({ length: 100 }, (_, i) => regions.us.get(rows, { id: i + 1 })));
     loads.length = 0;
