@@ -38,14 +38,23 @@ beforeEach(async () => {
   }
   loads.length = 0;
 });
-afterEach(() => regions.close());
+afterEach(async () => {
+  endIsolation();
+  await regions.close();
+});
+
+let endIsolation = (): void => {};
 
 const set = (n: number) => regions.eu.write(async (tx) => tx.set('row:1', { n }));
 
 /** us hears of nothing any more: not from its own relay, nor from the peer. */
 function isolate(): void {
   regions.mesh.cut('us');
-  vi.spyOn(regions.stores.us, 'apply').mockImplementation(() => new Promise(() => {}));
+  const held = new Promise<never>((_, reject) => {
+    endIsolation = () => reject(new Error('the test is over'));
+  });
+  held.catch(() => {});
+  vi.spyOn(regions.stores.us, 'apply').mockImplementation(() => held);
 }
 
 describe('session', () => {
