@@ -1,15 +1,26 @@
 import type { StoreMeta } from '../protocol/record.ts';
 import type { Claim } from '../protocol/wire.ts';
 
+/** Lives of stores that are remembered; the longest unheard of is forgotten first. */
+const LIVES_MAX = 1024;
+const UNPROVEN = Number.NEGATIVE_INFINITY;
+
+interface Life {
+  /** Highest revision that a claim named: a state of this life below it went back. */
+  readonly revision: number;
+  /** Number of the claim that named it last. */
+  readonly claim: number;
+}
+
 /**
  * What a node can prove about its region: every write acknowledged before `closedMs`, on this
- * node's own monotonic clock, is applied in its L1 and in every store state that shows the claim's
- * incarnation and at least its revision.
+ * node's own monotonic clock, is applied in its L1 and in every store state that shows a life of the
+ * latest claim, and at least its revision.
  */
 export class FreshnessProof {
-  #closedMs = Number.NEGATIVE_INFINITY;
-  #incarnation = '';
-  #revision = 0;
+  #closedMs = UNPROVEN;
+  #claim = 0;
+  readonly #lives = new Map<string, Life>();
 
   /** The closed time; -Infinity when nothing is proven. */
   get closedMs(): number {
@@ -20,23 +31,38 @@ export class FreshnessProof {
   accept(claim: Claim, sentAtMs: number): void {
     if (sentAtMs < this.#closedMs) return;
     this.#closedMs = sentAtMs;
-    this.#incarnation = claim.incarnation;
-    this.#revision = claim.revision;
+    this.#claim += 1;
+    for (const { incarnation, revision } of claim.shown) {
+      const known = this.#lives.get(incarnation)?.revision ?? 0;
+      this.#lives.delete(incarnation);
+      this.#lives.set(incarnation, { revision: Math.max(revision, known), claim: this.#claim });
+      if (this.#lives.size > LIVES_MAX) this.#lives.delete(this.#lives.keys().next().value!);
+    }
   }
 
   /** The closed time that an answer with this meta may borrow. */
   closedFor(meta: StoreMeta): number {
-    return this.shows(meta) ? this.#closedMs : Number.NEGATIVE_INFINITY;
+    return this.shows(meta) ? this.#closedMs : UNPROVEN;
   }
 
   /** Whether the store state is at least the one that the latest claim speaks of. */
-  shows(meta: StoreMeta): boolean {
-    if (this.#closedMs === Number.NEGATIVE_INFINITY) return true;
-    return meta.incarnation === this.#incarnation && meta.revision >= this.#revision;
+  shows({ incarnation, revision }: StoreMeta): boolean {
+    if (this.#closedMs === UNPROVEN) return true;
+    const life = this.#lives.get(incarnation);
+    return life !== undefined && life.claim === this.#claim && revision >= life.revision;
   }
 
-  /** Nothing is proven any more. */
+  /**
+   * Whether the store lost what it once had: it shows a life that is known to have been further. Its
+   * tidemarks may be below those that this node was promised.
+   */
+  wentBack({ incarnation, revision }: StoreMeta): boolean {
+    const life = this.#lives.get(incarnation);
+    return life !== undefined && revision < life.revision;
+  }
+
+  /** Nothing is proven any more. What is known of the lives of stores stays true. */
   drop(): void {
-    this.#closedMs = Number.NEGATIVE_INFINITY;
+    this.#closedMs = UNPROVEN;
   }
 }

@@ -79,6 +79,7 @@ export class L2Reader {
     const { meta, record, nowMs: storeNowMs } = answer;
     const value = record?.value;
     if (!meta || !value) return 'absent';
+    if (proof.wentBack(meta)) return 'rolled-back';
     const ageMs = Math.max(0, storeNowMs - value.filledAtMs);
     const freshness = judgeRecord(meta, record, keyspace.name, keyspace.schemaVersion, ageMs);
     if (freshness !== 'fresh' && freshness !== 'stale') return freshness;
@@ -88,6 +89,7 @@ export class L2Reader {
     for (const [i, dependency] of value.dependencies.entries()) {
       const { meta: watchers, record: watched } = answer.dependencies[i]!;
       if (!watchers || !judgeDependency(watchers, watched, dependency)) return 'dependency';
+      if (proof.wentBack(watchers)) return 'rolled-back';
       if (floors.isBelow(dependency.key, dependency.version)) return 'seen-newer';
       closedMs = Math.min(closedMs, proof.closedFor(watchers));
       shown &&= proof.shows(watchers);

@@ -1,5 +1,6 @@
 import type { Store } from '../ports/store.ts';
 import type { StoreMeta, StoredRecord } from '../protocol/record.ts';
+import { split } from '../store/partitioned-store.ts';
 
 /** One key's part of a store answer. */
 export interface RecordAnswer {
@@ -17,12 +18,12 @@ interface Waiter {
 
 /** Sends the reads of one turn of the event loop as one command. */
 export class ReadBatcher {
-  readonly #store: Store;
+  readonly #partitions: readonly Store[];
   readonly #batchMax: number;
   #waiting: Waiter[] = [];
 
   constructor(store: Store, batchMax: number) {
-    this.#store = store;
+    this.#partitions = store.partitions ?? [store];
     this.#batchMax = batchMax;
   }
 
@@ -36,14 +37,17 @@ export class ReadBatcher {
   readonly #flush = (): void => {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (let start = 0; start < waiting.length; start += this.#batchMax) {
-      void this.#send(waiting.slice(start, start + this.#batchMax));
+    // Each partition is asked by itself: one that is away must not fail the others' keys.
+    for (const [i, part] of split(waiting, this.#partitions.length, ({ key }) => key)) {
+      for (let start = 0; start < part.length; start += this.#batchMax) {
+        void this.#send(this.#partitions[i]!, part.slice(start, start + this.#batchMax));
+      }
     }
   };
 
-  async #send(waiters: readonly Waiter[]): Promise<void> {
+  async #send(store: Store, waiters: readonly Waiter[]): Promise<void> {
     try {
-      const { meta, records, nowMs } = await this.#store.read(waiters.map(({ key }) => key));
+      const { meta, records, nowMs } = await store.read(waiters.map(({ key }) => key));
       waiters.forEach((waiter, i) => waiter.resolve({ meta, record: records[i] ?? null, nowMs }));
     } catch (error) {
       for (const waiter of waiters) waiter.reject(error);

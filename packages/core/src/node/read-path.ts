@@ -157,7 +157,7 @@ export class ReadPath {
       keys: absent.map((i) => misses[i]!.key),
       params: absent.map((i) => misses[i]!.params),
       needs: absent.map((i) => this.#known(misses[i]!.key, answers[i] ?? null)),
-      mayLag: mayLag && absent.every((i) => answers[i]?.meta),
+      mayLag: mayLag && absent.every((i) => this.#isAbreast(answers[i]?.meta ?? null)),
     });
     await Promise.all(
       absent.map(async (i, at) => {
@@ -229,13 +229,19 @@ export class ReadPath {
   /** The region proved that all before `sentAtMs` is applied. */
   accept(claim: Claim, sentAtMs: number): void {
     this.proof.accept(claim, sentAtMs);
-    this.#floors.forget(sentAtMs);
+    // A claim that leaves partitions out says nothing of their keys.
+    if (claim.whole) this.#floors.forget(sentAtMs);
   }
 
   /** Drops the L1; takes entries from now on only if `open`. */
   reset(open: boolean): void {
     this.l1.reset(open);
     this.#flights.partAll();
+  }
+
+  /** Whether the store says what the region knows: else nobody can tell how far behind a replica is. */
+  #isAbreast(meta: StoreMeta | null): boolean {
+    return meta !== null && !this.proof.wentBack(meta);
   }
 
   /** Highest version that this node knows for the key: nothing below it may be served. */
@@ -286,7 +292,8 @@ export class ReadPath {
     const { store, runtime } = this.#options;
     const token = runtime.randomId();
     let leased = false;
-    if (store && meta) {
+    // In a store that went back another process' fill would not be trusted: there is nothing to wait for.
+    if (store && meta && this.#isAbreast(meta)) {
       leased = await this.#filler.lease(key, token);
       if (!leased && mayWait) {
         const found = await awaitFill(this.#options, this.#l2, this.#filler, miss, token);
@@ -321,8 +328,7 @@ export class ReadPath {
       keys: [key],
       params: [params],
       needs: [tidemark],
-      // Without the store's word nobody knows how far behind a replica is.
-      mayLag: mayLag && meta !== null,
+      mayLag: mayLag && this.#isAbreast(meta),
     });
     return this.#settle(miss, meta, loaded!, lease, why);
   }

@@ -48,6 +48,11 @@ export interface LeaseAnswer {
  * adapter's command timeout. They never hang.
  */
 export interface Store {
+  /**
+   * The parts of a partitioned store, each with its own life and position; see `partitionedStore`. A key
+   * is in the one that `partitionOf` says. Left out: the store is one.
+   */
+  readonly partitions?: readonly Store[];
   /** Meta and records in one round trip: one command on the wire. */
   read(keys: readonly string[]): Promise<StoreAnswer>;
   /** Raises tidemarks and voids leases; what a writer does after its commit. Idempotent. */

@@ -60,7 +60,12 @@ export type EngineEvent =
   | { readonly type: 'role'; readonly role: 'relay' | 'applier'; readonly leading: boolean };
 
 /** Why a tier did not answer a read. */
-export type MissReason = Exclude<Freshness, 'fresh' | 'stale'> | 'unproven' | 'seen-newer' | 'store-down';
+export type MissReason =
+  | Exclude<Freshness, 'fresh' | 'stale'>
+  | 'unproven'
+  | 'seen-newer'
+  | 'rolled-back'
+  | 'store-down';
 
 const NO_SPAN: Span = { set() {}, end() {} };
 

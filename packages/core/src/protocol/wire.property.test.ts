@@ -45,7 +45,11 @@ const message: fc.Arbitrary<WireMessage> = fc.oneof(
       kind: fc.constant('feed' as const),
       ...number,
       invalidations,
-      claim: fc.record({ incarnation: life, revision: ordinal, echoes }),
+      claim: fc.record({
+        shown: fc.array(fc.record({ incarnation: life, revision: ordinal }), { maxLength: 4 }),
+        whole: fc.boolean(),
+        echoes,
+      }),
     },
     { requiredKeys: ['kind', 'life', 'seq', 'invalidations'] },
   ),

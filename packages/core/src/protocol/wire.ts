@@ -1,6 +1,7 @@
 import type { Barrier, Echo, Invalidation, ShippedValue } from './event.ts';
 import { packValues, unpackValues } from './wire-values.ts';
 import { isKey } from './key.ts';
+import { PARTITIONS_MAX } from './partition.ts';
 import { isPosition, type Position } from './position.ts';
 import { isOrdinal, type Version } from './version.ts';
 
@@ -61,10 +62,17 @@ export interface PingMessage extends Echo {
   readonly kind: 'ping';
 }
 
-/** "The store showed this incarnation and revision when all before your echoed ping was applied." */
-export interface Claim {
+/** A state of a store, or of one partition; it can only be shown by that life, from then on. */
+export interface Shown {
   readonly incarnation: string;
   readonly revision: number;
+}
+/** "The store showed these states when all before your echoed ping was applied." */
+export interface Claim {
+  /** One for each partition that is proven. */
+  readonly shown: readonly Shown[];
+  /** False when partitions are missing: nothing is said about them. */
+  readonly whole: boolean;
   readonly echoes: readonly Echo[];
 }
 /** From the applier to the region's nodes. */
@@ -115,7 +123,7 @@ export function encodeMessage(message: WireMessage): string {
         ...packNumber(message),
         ev: packEvents(message.invalidations),
         ...(claim
-          ? { cl: { inc: claim.incarnation, rev: claim.revision, ec: packEchoes(claim.echoes) } }
+          ? { cl: { sh: packShown(claim.shown), wh: claim.whole, ec: packEchoes(claim.echoes) } }
           : {}),
       });
     }
@@ -245,7 +253,22 @@ function unpackEchoes(raw: unknown): Echo[] | null {
 
 function unpackClaim(raw: unknown): Claim | null {
   if (!isObject(raw)) return null;
-  const { inc, rev, ec } = raw;
+  const { sh, wh, ec } = raw;
   const echoes = unpackEchoes(ec);
-  return isId(inc) && isOrdinal(rev) && echoes ? { incarnation: inc, revision: rev, echoes } : null;
+  const shown = unpackShown(sh);
+  return shown && echoes && typeof wh === 'boolean' ? { shown, whole: wh, echoes } : null;
+}
+
+function packShown(shown: readonly Shown[]): unknown[] {
+  return shown.map(({ incarnation, revision }) => [incarnation, revision]);
+}
+
+function unpackShown(raw: unknown): Shown[] | null {
+  if (!Array.isArray(raw) || raw.length > PARTITIONS_MAX) return null;
+  const shown: Shown[] = [];
+  for (const entry of raw as unknown[]) {
+    if (!Array.isArray(entry) || !isId(entry[0]) || !isOrdinal(entry[1])) return null;
+    shown.push({ incarnation: entry[0], revision: entry[1] });
+  }
+  return shown;
 }

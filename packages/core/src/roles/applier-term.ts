@@ -15,9 +15,9 @@ import { backoffMs } from '../runtime/sleep.ts';
 import { Wakeup } from '../runtime/wakeup.ts';
 import { FeedWriter } from './feed-writer.ts';
 import { Inbox } from './inbox.ts';
+import { PartitionWriter } from './partition-writer.ts';
 import { resync } from './resync.ts';
 import { fillShipped } from './shipped-values.ts';
-import { StoreWriter } from './store-writer.ts';
 
 const INBOX_MAX = 2_000;
 const BATCH_EVENTS_MAX = 500;
@@ -56,16 +56,14 @@ export class ApplierTerm {
   readonly #inbox: Inbox<Received>;
   readonly #chains = new Map<RegionId, RelayChain>();
   readonly #pings = new PingLog<Hellos>();
-  readonly #writer: StoreWriter;
+  readonly #partitions: readonly PartitionWriter[];
+  /** The feed has told its nodes all changes below it that they may not know by other means. */
+  #told: Position | null = null;
   #feed: FeedWriter;
   #hellos = new Map<string, number>();
   #subscriptions: Subscription[] = [];
   #working: Promise<void> = Promise.resolve();
   #ended = false;
-  /** Why the store's horizon can't follow barriers until a resync; null when it can. */
-  #gap: string | null = 'taking over';
-  /** The feed has told its nodes all changes below it that they may not know by other means. */
-  #told: Position | null = null;
   #resyncFailures = 0;
   #resyncAtMs = 0;
   #pingAtMs = 0;
@@ -79,7 +77,8 @@ export class ApplierTerm {
     this.#life = options.runtime.randomId();
     this.#wakeup = new Wakeup(options.runtime);
     this.#inbox = new Inbox(INBOX_MAX, () => this.#wakeup.wake());
-    this.#writer = new StoreWriter(store, options.runtime);
+    const stores = store.partitions ?? [store];
+    this.#partitions = stores.map((each, i) => new PartitionWriter(each, i, stores.length, options.runtime));
     this.#feed = new FeedWriter(bus, options.runtime.randomId());
     this.#provenAtMs = options.runtime.monoMs();
   }
@@ -116,18 +115,22 @@ export class ApplierTerm {
   async #work(): Promise<void> {
     const { runtime, pingIntervalMs } = this.#options;
     while (!this.#ended) {
-      if (this.#gap !== null && runtime.monoMs() >= this.#resyncAtMs) await this.#resync(this.#gap);
+      if (this.#hasGap && runtime.monoMs() >= this.#resyncAtMs) await this.#resync();
       await this.#applyAll(this.#inbox.drain());
       const nowMs = runtime.monoMs();
       if (nowMs >= this.#pingAtMs) this.#ping(nowMs);
-      if (this.#gap === null && nowMs - this.#provenAtMs > SILENT_PINGS * pingIntervalMs) {
+      if (!this.#hasGap && nowMs - this.#provenAtMs > SILENT_PINGS * pingIntervalMs) {
         this.#noteGap('relay', 'the relay is silent');
       }
       if (this.#inbox.size === 0) {
-        const untilMs = this.#gap === null ? this.#pingAtMs : Math.min(this.#pingAtMs, this.#resyncAtMs);
+        const untilMs = this.#hasGap ? Math.min(this.#pingAtMs, this.#resyncAtMs) : this.#pingAtMs;
         await this.#wakeup.wait(Math.max(1, untilMs - runtime.monoMs()));
       }
     }
+  }
+
+  get #hasGap(): boolean {
+    return this.#partitions.some(({ gap }) => gap !== null);
   }
 
   #onHello(data: string): void {
@@ -210,7 +213,7 @@ export class ApplierTerm {
     return null;
   }
 
-  /** Store first, then the nodes; a barrier counts only when all before it was applied. */
+  /** Store first, then the nodes; a barrier counts only where all before it was applied. */
   async #apply(
     region: RegionId,
     batch: ReadonlyMap<string, Invalidation>,
@@ -222,22 +225,19 @@ export class ApplierTerm {
       // Another applier may have moved the store beyond what this feed's nodes were told.
       this.#noteGap(region, 'a barrier begins after what the feed told');
     }
-    if (invalidations.length === 0 && (!barrier || this.#gap !== null)) return;
-    const advance = barrier && this.#gap === null ? { from: barrier.from, to: barrier.to } : undefined;
+    if (invalidations.length === 0 && (!barrier || this.#partitions.every(({ gap }) => gap !== null))) return;
     const write = async (): Promise<void> => {
-      try {
-        const { outcome, meta } = await this.#writer.write(invalidations, advance);
-        this.#feed.invalidate(invalidations);
-        if (outcome === 'advanced' && meta) {
-          this.#told = maxPosition(this.#told!, barrier!.to);
-          this.#claim(meta, barrier!.echoes);
-        } else if (outcome !== 'applied') this.#noteGap(region, outcome);
-      } catch {
-        // The nodes' L1s can be kept right even while the store is away.
-        this.#feed.invalidate(invalidations);
-        this.#writer.breakChain();
-        this.#noteGap(region, 'the store did not answer');
-      }
+      await Promise.all(
+        this.#partitions.map(async (partition) => {
+          const gap = await partition.apply(invalidations, barrier);
+          if (gap !== null) this.#openGap(partition, region, gap);
+        }),
+      );
+      // The nodes' L1s can be kept right even while the store is away.
+      this.#feed.invalidate(invalidations);
+      if (!barrier || !this.#partitions.some(({ gap }) => gap === null)) return;
+      this.#told = maxPosition(this.#told!, barrier.to);
+      this.#claim(barrier.echoes);
     };
     if (invalidations.length === 0) return write();
     await this.#options.telemetry.trace(
@@ -248,61 +248,80 @@ export class ApplierTerm {
     );
   }
 
-  #claim(meta: { readonly incarnation: string; readonly revision: number }, echoes: readonly Echo[]): void {
+  #claim(echoes: readonly Echo[]): void {
     const mine = echoes.find(({ life }) => life === this.#life);
     const sent = mine && this.#pings.echo(mine.ping);
-    if (sent) this.#prove(meta, sent.atMs, sent.note);
+    if (sent) this.#prove(sent.atMs, sent.note);
   }
 
   /** Everything acknowledged before `closedMs` is applied: tells the nodes whose pings came before. */
-  #prove(
-    meta: { readonly incarnation: string; readonly revision: number },
-    closedMs: number,
-    hellos: Hellos,
-  ): void {
+  #prove(closedMs: number, hellos: Hellos): void {
     const { runtime, telemetry } = this.#options;
+    const metas = this.#partitions.map(({ meta }) => meta).filter((meta) => meta !== null);
+    if (metas.length === 0) return;
+    const whole = metas.length === this.#partitions.length;
     this.#provenAtMs = runtime.monoMs();
-    telemetry.record({ type: 'staleness-bound', scope: 'region', ms: this.#provenAtMs - closedMs });
+    if (whole) {
+      telemetry.record({ type: 'staleness-bound', scope: 'region', ms: this.#provenAtMs - closedMs });
+    }
     for (const [life, ping] of hellos) {
       if (this.#hellos.get(life) === ping) this.#hellos.delete(life);
     }
     if (hellos.size === 0) return;
     const echoes = [...hellos].map(([life, ping]) => ({ life, ping }));
-    this.#feed.claim({ incarnation: meta.incarnation, revision: meta.revision, echoes });
+    const shown = metas.map(({ incarnation, revision }) => ({ incarnation, revision }));
+    this.#feed.claim({ shown, whole, echoes });
   }
 
+  /** Something of a stream may be missing: no partition can follow barriers. */
   #noteGap(region: RegionId, reason: string): void {
-    if (this.#gap === null) this.#options.telemetry.record({ type: 'gap', from: region, reason });
-    this.#gap ??= reason;
+    for (const partition of this.#partitions) this.#openGap(partition, region, reason);
   }
 
-  async #resync(reason: string): Promise<void> {
+  #openGap(partition: PartitionWriter, region: RegionId, reason: string): void {
+    if (partition.open(reason)) this.#options.telemetry.record({ type: 'gap', from: region, reason });
+  }
+
+  async #resync(): Promise<void> {
     const { runtime, telemetry } = this.#options;
     const beganMs = runtime.monoMs();
     const hellos = new Map(this.#hellos);
+    const gapped = this.#partitions.filter(({ gap }) => gap !== null);
+    for (const partition of gapped) partition.begin();
     let changes = 0;
+    let ok = false;
     try {
-      await telemetry.trace('tidemark.resync', { 'tidemark.reason': reason }, undefined, async () => {
-        const onApplied = (invalidations: readonly Invalidation[]): void => {
-          changes += invalidations.length;
-          this.#feed.invalidate(invalidations);
-        };
-        const done = await resync(this.#source, this.#store, this.#writer, runtime, this.#told, onApplied);
-        // A feed that is new to the nodes makes them start over.
-        if (done.startOver) this.#feed = new FeedWriter(this.#bus, runtime.randomId());
-        this.#told = done.told;
-        this.#gap = null;
-        this.#resyncFailures = 0;
-        this.#prove(done.meta, beganMs, hellos);
-      });
-      telemetry.record({ type: 'resync', changes, ms: runtime.monoMs() - beganMs, ok: true });
+      await telemetry.trace(
+        'tidemark.resync',
+        { 'tidemark.reason': gapped[0]!.gap! },
+        undefined,
+        async () => {
+          const done = await resync(gapped, this.#told, {
+            source: this.#source,
+            runtime,
+            onApplied: (invalidations) => {
+              changes += invalidations.length;
+              this.#feed.invalidate(invalidations);
+            },
+          });
+          // A feed that is new to the nodes makes them start over.
+          if (done?.startOver) this.#feed = new FeedWriter(this.#bus, runtime.randomId());
+          if (done) this.#told = done.told;
+        },
+      );
+      ok = gapped.every(({ gap }) => gap === null);
+      // The others have applied what the next barrier will tell, not what this snapshot showed.
+      if (gapped.length === this.#partitions.length) this.#prove(beganMs, hellos);
     } catch {
-      this.#writer.breakChain();
+      for (const partition of gapped) partition.breakChain();
+    }
+    if (ok) this.#resyncFailures = 0;
+    else {
       this.#resyncAtMs =
         runtime.monoMs() + backoffMs(runtime, this.#resyncFailures, RESYNC_RETRY_MS, RESYNC_RETRY_MAX_MS);
       this.#resyncFailures += 1;
-      telemetry.record({ type: 'resync', changes, ms: runtime.monoMs() - beganMs, ok: false });
     }
+    telemetry.record({ type: 'resync', changes, ms: runtime.monoMs() - beganMs, ok });
   }
 
   #observe(region: RegionId, { headers }: BusMessage, events: number): void {

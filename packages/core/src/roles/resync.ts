@@ -1,126 +1,175 @@
 import { HistoryGoneError, StoreUnavailableError } from '../ports/errors.ts';
 import type { Runtime } from '../ports/runtime.ts';
-import type { ChangePage, SourceOfTruth } from '../ports/source.ts';
-import type { Store } from '../ports/store.ts';
+import type { SourceOfTruth } from '../ports/source.ts';
 import type { Invalidation } from '../protocol/event.ts';
 import { isScopeKey } from '../protocol/key.ts';
 import { comparePositions, type Position } from '../protocol/position.ts';
-import type { StoreMeta } from '../protocol/record.ts';
-import type { StoreWriter } from './store-writer.ts';
+import type { PartitionWriter } from './partition-writer.ts';
 
 const PAGE_MAX = 2_000;
 
+/** What a resync works with. */
+export interface ResyncParts {
+  readonly source: SourceOfTruth;
+  readonly runtime: Runtime;
+  /** Told of everything that was applied, for the nodes. */
+  readonly onApplied: (invalidations: readonly Invalidation[]) => void;
+}
+
 export interface Resynced {
-  readonly meta: StoreMeta;
   /** The feed has told its nodes everything below, or they start over. */
   readonly told: Position;
   /**
-   * Nodes must start over: all older values became void (a new store, epoch or era), or the store
-   * has applied what this feed never told them.
+   * Nodes must start over: all older values of some partition became void (a new life, epoch or era), or a
+   * store has applied what this feed never told them.
    */
   readonly startOver: boolean;
 }
 
 /**
- * Brings a store up to now from the changelog, from its own horizon on. The cost grows with the
- * number of changed keys. A store that was found empty starts at a new snapshot.
+ * Brings partitions up to now from the changelog, all from the horizon of the one that is furthest behind.
+ * The cost grows with the number of changed keys. One that was found empty starts at a new snapshot.
+ *
+ * One that fails keeps its gap; the others go on. Rejects when the source is away.
  *
  * @param told up to where the applier's feed is complete, null at first. When another applier moved
  * the store further, the resync begins at `told`: what only the other one's feed said may be lost.
+ * @returns null when no partition could be reached
  */
 export async function resync(
-  source: SourceOfTruth,
-  store: Store,
-  writer: StoreWriter,
-  runtime: Runtime,
+  partitions: readonly PartitionWriter[],
   told: Position | null,
-  onApplied: (invalidations: readonly Invalidation[]) => void,
+  parts: ResyncParts,
+): Promise<Resynced | null> {
+  const empty: PartitionWriter[] = [];
+  const behind: PartitionWriter[] = [];
+  const horizons: Position[] = [];
+  await Promise.all(
+    partitions.map(async (partition) => {
+      const meta = await partition.attempt(async (store) => (await store.read([])).meta);
+      if (meta === undefined) return;
+      partition.breakChain();
+      if (!meta) return void empty.push(partition);
+      behind.push(partition);
+      horizons.push(meta.horizon);
+    }),
+  );
+  const fresh = empty.length > 0 ? await initialise(empty, parts) : null;
+  if (behind.length === 0) return fresh && { told: fresh, startOver: true };
+  const least = horizons.reduce((a, b) => (comparePositions(b, a) < 0 ? b : a));
+  const caughtUp = await catchUp(behind, least, told, parts);
+  return { told: caughtUp.told, startOver: caughtUp.startOver || fresh !== null };
+}
+
+async function catchUp(
+  partitions: readonly PartitionWriter[],
+  horizon: Position,
+  told: Position | null,
+  parts: ResyncParts,
 ): Promise<Resynced> {
-  const { meta } = await store.read([]);
-  if (!meta) return initialise(source, store, writer, runtime, onApplied);
-  writer.breakChain();
-  const since = told && comparePositions(told, meta.horizon) < 0 ? told : meta.horizon;
+  const since = told && comparePositions(told, horizon) < 0 ? told : horizon;
   try {
-    return await applySince(source, writer, since, told === null, onApplied);
+    return await applySince(partitions, since, told === null, parts);
   } catch (error) {
     if (!(error instanceof HistoryGoneError)) throw error;
-    if (since === meta.horizon) return raiseEpoch(source, store, writer, onApplied);
+    if (since === horizon) return raiseEpoch(partitions, parts);
   }
   // Only the nodes are behind what can be told, not the store.
-  writer.breakChain();
-  return applySince(source, writer, meta.horizon, true, onApplied);
+  for (const partition of partitions) partition.breakChain();
+  return applySince(partitions, horizon, true, parts);
 }
 
 async function applySince(
-  source: SourceOfTruth,
-  writer: StoreWriter,
+  partitions: readonly PartitionWriter[],
   since: Position,
   startOver: boolean,
-  onApplied: (invalidations: readonly Invalidation[]) => void,
+  parts: ResyncParts,
 ): Promise<Resynced> {
-  const first = await source.changes(since, { limit: PAGE_MAX });
-  for (let page: ChangePage = first; ;) {
-    const advance = page.next ? undefined : { from: since, to: first.horizon };
-    const { outcome, meta } = await writer.write(page.changes, advance);
-    onApplied(page.changes);
-    if (!page.next) {
-      if (outcome !== 'advanced' || !meta) throw wentBack(outcome);
-      return { meta, told: first.horizon, startOver: startOver || first.horizon.era > since.era };
-    }
-    page = await source.changes(since, { limit: PAGE_MAX, after: page.next });
-  }
+  const to = await applyChanges(since, partitions, parts);
+  await finish(partitions, since, to);
+  return { told: to, startOver: startOver || to.era > since.era };
 }
 
-/** Tidemarks first, then the meta that makes the store usable: nothing is visible in between. */
-async function initialise(
-  source: SourceOfTruth,
-  store: Store,
-  writer: StoreWriter,
-  runtime: Runtime,
-  onApplied: (invalidations: readonly Invalidation[]) => void,
-): Promise<Resynced> {
-  const { horizon, scopes } = await applyEdge(source, writer, onApplied);
-  await store.initialise(runtime.randomId(), horizon);
-  writer.breakChain();
-  // Scopes lie in the meta, which was not there when the edge was applied.
-  const { outcome, meta } = await writer.write(scopes, { from: horizon, to: horizon });
-  if (outcome !== 'advanced' || !meta) throw wentBack(outcome);
-  return { meta, told: horizon, startOver: true };
+/** Tidemarks first, then the meta that makes a store usable: nothing is visible in between. */
+async function initialise(partitions: readonly PartitionWriter[], parts: ResyncParts): Promise<Position> {
+  const { horizon, scopes } = await applyEdge(partitions, parts);
+  await Promise.all(
+    partitions.map(async (partition) => {
+      await partition.attempt((store) => store.initialise(parts.runtime.randomId(), horizon));
+      partition.breakChain();
+      // Scopes lie in the meta, which was not there when the edge was applied.
+      await partition.attempt(async () => {
+        await partition.write(scopes);
+      });
+    }),
+  );
+  await finish(partitions, horizon, horizon);
+  return horizon;
 }
 
 /** The last resort: the changelog no longer tells what changed, so everything did. */
-async function raiseEpoch(
-  source: SourceOfTruth,
-  store: Store,
-  writer: StoreWriter,
-  onApplied: (invalidations: readonly Invalidation[]) => void,
-): Promise<Resynced> {
-  const { horizon } = await applyEdge(source, writer, onApplied);
-  await store.raiseEpoch(horizon);
-  writer.breakChain();
-  const { outcome, meta } = await writer.write([], { from: horizon, to: horizon });
-  if (outcome !== 'advanced' || !meta) throw wentBack(outcome);
-  return { meta, told: horizon, startOver: true };
+async function raiseEpoch(partitions: readonly PartitionWriter[], parts: ResyncParts): Promise<Resynced> {
+  const { horizon } = await applyEdge(partitions, parts);
+  await Promise.all(
+    partitions.map(async (partition) => {
+      await partition.attempt((store) => store.raiseEpoch(horizon));
+      partition.breakChain();
+    }),
+  );
+  await finish(partitions, horizon, horizon);
+  return { told: horizon, startOver: true };
 }
 
 /** Applies what a new snapshot shows above its horizon; the rest is covered by `base`. */
 async function applyEdge(
-  source: SourceOfTruth,
-  writer: StoreWriter,
-  onApplied: (invalidations: readonly Invalidation[]) => void,
+  partitions: readonly PartitionWriter[],
+  parts: ResyncParts,
 ): Promise<{ readonly horizon: Position; readonly scopes: readonly Invalidation[] }> {
-  writer.breakChain();
+  for (const partition of partitions) partition.breakChain();
   const scopes: Invalidation[] = [];
-  const first = await source.changes(null, { limit: PAGE_MAX });
+  const horizon = await applyChanges(null, partitions, {
+    ...parts,
+    onApplied(invalidations) {
+      scopes.push(...invalidations.filter(({ key }) => isScopeKey(key)));
+      parts.onApplied(invalidations);
+    },
+  });
+  return { horizon, scopes };
+}
+
+/** Applies all pages, and returns the horizon of the first. */
+async function applyChanges(
+  since: Position | null,
+  partitions: readonly PartitionWriter[],
+  { source, onApplied }: ResyncParts,
+): Promise<Position> {
+  const first = await source.changes(since, { limit: PAGE_MAX });
   for (let page = first; ;) {
-    await writer.write(page.changes);
-    onApplied(page.changes);
-    scopes.push(...page.changes.filter(({ key }) => isScopeKey(key)));
-    if (!page.next) return { horizon: first.horizon, scopes };
-    page = await source.changes(first.horizon, { limit: PAGE_MAX, after: page.next });
+    const { changes } = page;
+    await Promise.all(
+      partitions.map((partition) =>
+        partition.attempt(async () => {
+          await partition.write(changes);
+        }),
+      ),
+    );
+    onApplied(changes);
+    if (!page.next) return first.horizon;
+    page = await source.changes(since ?? first.horizon, { limit: PAGE_MAX, after: page.next });
   }
 }
 
-function wentBack(outcome: string): StoreUnavailableError {
-  return new StoreUnavailableError(`the store changed under a resync (${outcome}); it is tried again`);
+/** Moves the horizons of those that took everything, and closes their gaps. */
+async function finish(partitions: readonly PartitionWriter[], from: Position, to: Position): Promise<void> {
+  await Promise.all(
+    partitions.map((partition) =>
+      partition.attempt(async () => {
+        const { outcome, meta } = await partition.write([], { from, to });
+        if (outcome !== 'advanced' || !meta) {
+          throw new StoreUnavailableError(`the store changed under a resync (${outcome}); it is tried again`);
+        }
+        partition.close(meta);
+      }),
+    ),
+  );
 }

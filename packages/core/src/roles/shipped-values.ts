@@ -4,6 +4,7 @@ import type { Store } from '../ports/store.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { ShippedValue } from '../protocol/event.ts';
 import { compareVersions } from '../protocol/version.ts';
+import { split } from '../store/partitioned-store.ts';
 
 /**
  * Fills a store with values that their writers shipped. They are fills like any other, judged by
@@ -19,11 +20,24 @@ export async function fillShipped(
     const keyspace = keyspaceOf(key);
     return keyspace?.onWrite === 'update' && keyspace.schemaVersion === schema;
   });
-  if (taken.length === 0) return;
-  const { meta, records } = await store.read(taken.map(({ key }) => key));
+  const partitions = store.partitions ?? [store];
+  await Promise.all(
+    [...split(taken, partitions.length, ({ key }) => key)].map(([i, part]) =>
+      fillPart(partitions[i]!, part, keyspaceOf, telemetry),
+    ),
+  );
+}
+
+async function fillPart(
+  store: Store,
+  values: readonly ShippedValue[],
+  keyspaceOf: (key: string) => AnyKeyspace | undefined,
+  telemetry: Telemetry,
+): Promise<void> {
+  const { meta, records } = await store.read(values.map(({ key }) => key));
   if (!meta) return;
   await Promise.all(
-    taken.map(async ({ key, version, scope, asOf, schema, data }, i) => {
+    values.map(async ({ key, version, scope, asOf, schema, data }, i) => {
       const known = records[i]?.value;
       if (known && compareVersions(known.version, version) >= 0) return;
       const keyspace = keyspaceOf(key)!;
