@@ -2,6 +2,7 @@ import {
   type AnyKeyspace,
   type SourceOfTruth,
   startNode,
+  type Store,
   systemRuntime,
   type TidemarkNode,
 } from '@tidemark/core';
@@ -58,17 +59,19 @@ export interface MemoryRegions {
 export async function memoryRegions(
   keyspaces: readonly AnyKeyspace[],
   source: SourceOfTruth<MemoryDb, MemoryTx> = memorySource({ runtime: systemRuntime }),
+  given: { readonly us?: Store } = {},
 ): Promise<MemoryRegions> {
   const mesh = memoryMesh({ runtime: systemRuntime, regions: ['us', 'eu'], delayMs: () => 2 });
   const stores = {
     us: memoryStore({ runtime: systemRuntime }),
     eu: memoryStore({ runtime: systemRuntime }),
   };
+  const used = { ...stores, ...given };
   const buses = { us: mesh.bus('us'), eu: mesh.bus('eu') };
   const start = (id: 'us' | 'eu') =>
     startNode({
       keyspaces,
-      store: stores[id],
+      store: used[id],
       bus: buses[id],
       source,
       pingInterval: 50,
@@ -76,7 +79,7 @@ export async function memoryRegions(
     });
   const us = await start('us');
   const eu = await start('eu');
-  const deaf = await startNode({ keyspaces, store: stores.us, source });
+  const deaf = await startNode({ keyspaces, store: used.us, source });
   return {
     us,
     eu,
