@@ -10,6 +10,8 @@ interface Life {
   readonly revision: number;
   /** Number of the claim that named it last. */
   readonly claim: number;
+  /** Highest revision before that claim. */
+  readonly before: number;
 }
 
 /**
@@ -27,6 +29,11 @@ export class FreshnessProof {
     return this.#closedMs;
   }
 
+  /** Number of claims so far. */
+  get claims(): number {
+    return this.#claim;
+  }
+
   /** Takes over a claim whose ping this node sent at `sentAtMs`. Closed time never goes back. */
   accept(claim: Claim, sentAtMs: number): void {
     if (sentAtMs < this.#closedMs) return;
@@ -35,7 +42,11 @@ export class FreshnessProof {
     for (const { incarnation, revision } of claim.shown) {
       const known = this.#lives.get(incarnation)?.revision ?? 0;
       this.#lives.delete(incarnation);
-      this.#lives.set(incarnation, { revision: Math.max(revision, known), claim: this.#claim });
+      this.#lives.set(incarnation, {
+        revision: Math.max(revision, known),
+        claim: this.#claim,
+        before: known,
+      });
       if (this.#lives.size > LIVES_MAX) this.#lives.delete(this.#lives.keys().next().value!);
     }
   }
@@ -55,10 +66,12 @@ export class FreshnessProof {
   /**
    * Whether the store lost what it once had: it shows a life that is known to have been further. Its
    * tidemarks may be below those that this node was promised.
+   *
+   * @param asked `claims` when the store was asked: an answer need not show what was claimed later
    */
-  wentBack({ incarnation, revision }: StoreMeta): boolean {
+  wentBack({ incarnation, revision }: StoreMeta, asked: number): boolean {
     const life = this.#lives.get(incarnation);
-    return life !== undefined && revision < life.revision;
+    return life !== undefined && revision < (life.claim <= asked ? life.revision : life.before);
   }
 
   /** Nothing is proven any more. What is known of the lives of stores stays true. */

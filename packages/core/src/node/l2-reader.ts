@@ -20,6 +20,8 @@ export type WhyNot = Exclude<Result['why'], 'fresh' | 'stale'>;
 export interface L2Answer extends RecordAnswer {
   /** One for each dependency of the value, in its order. */
   readonly dependencies: readonly RecordAnswer[];
+  /** The store, or a part that watches a dependency, lost what this node was promised. */
+  readonly wentBack: boolean;
 }
 
 const NO_ANSWERS: readonly RecordAnswer[] = [];
@@ -51,6 +53,9 @@ export class L2Reader {
   /** Null when the store is away. */
   async ask({ keyspace, params, key }: Pick<Miss, 'keyspace' | 'params' | 'key'>): Promise<L2Answer | null> {
     const batcher = this.#batcher;
+    const { proof } = this.#knowledge;
+    const claims = proof.claims;
+    const wentBack = ({ meta }: RecordAnswer): boolean => meta !== null && proof.wentBack(meta, claims);
     if (!batcher) return null;
     try {
       // Dependencies that are known beforehand travel in the same command.
@@ -60,12 +65,12 @@ export class L2Reader {
       const made = answer.record?.value?.dependencies ?? [];
       if (made.length === 0) {
         await Promise.all(asked.values());
-        return { ...answer, dependencies: NO_ANSWERS };
+        return { ...answer, dependencies: NO_ANSWERS, wentBack: wentBack(answer) };
       }
       const dependencies = await Promise.all(
         made.map((each) => asked.get(each.key) ?? batcher.read(each.key)),
       );
-      return { ...answer, dependencies };
+      return { ...answer, dependencies, wentBack: wentBack(answer) || dependencies.some(wentBack) };
     } catch {
       this.#failed('read');
       return null;
@@ -79,7 +84,7 @@ export class L2Reader {
     const { meta, record, nowMs: storeNowMs } = answer;
     const value = record?.value;
     if (!meta || !value) return 'absent';
-    if (proof.wentBack(meta)) return 'rolled-back';
+    if (answer.wentBack) return 'rolled-back';
     const ageMs = Math.max(0, storeNowMs - value.filledAtMs);
     const freshness = judgeRecord(meta, record, keyspace.name, keyspace.schemaVersion, ageMs);
     if (freshness !== 'fresh' && freshness !== 'stale') return freshness;
@@ -89,7 +94,6 @@ export class L2Reader {
     for (const [i, dependency] of value.dependencies.entries()) {
       const { meta: watchers, record: watched } = answer.dependencies[i]!;
       if (!watchers || !judgeDependency(watchers, watched, dependency)) return 'dependency';
-      if (proof.wentBack(watchers)) return 'rolled-back';
       if (floors.isBelow(dependency.key, dependency.version)) return 'seen-newer';
       closedMs = Math.min(closedMs, proof.closedFor(watchers));
       shown &&= proof.shows(watchers);

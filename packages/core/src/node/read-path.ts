@@ -157,7 +157,7 @@ export class ReadPath {
       keys: absent.map((i) => misses[i]!.key),
       params: absent.map((i) => misses[i]!.params),
       needs: absent.map((i) => this.#known(misses[i]!.key, answers[i] ?? null)),
-      mayLag: mayLag && absent.every((i) => this.#isAbreast(answers[i]?.meta ?? null)),
+      mayLag: mayLag && absent.every((i) => answers[i]?.meta && !answers[i].wentBack),
     });
     await Promise.all(
       absent.map(async (i, at) => {
@@ -222,7 +222,7 @@ export class ReadPath {
       const found = answer && this.#l2.judge(miss, answer, 'eventual');
       if (found && typeof found === 'object') return found;
       const known = maxVersion(version, this.#known(key, answer));
-      return this.#load(miss, answer?.meta ?? null, 'below-tidemark', known, true);
+      return this.#load(miss, answer?.meta ?? null, 'below-tidemark', known, answer?.wentBack !== true);
     });
   }
 
@@ -239,11 +239,6 @@ export class ReadPath {
     this.#flights.partAll();
   }
 
-  /** Whether the store says what the region knows: else nobody can tell how far behind a replica is. */
-  #isAbreast(meta: StoreMeta | null): boolean {
-    return meta !== null && !this.proof.wentBack(meta);
-  }
-
   /** Highest version that this node knows for the key: nothing below it may be served. */
   #known(key: string, answer: L2Answer | null): Version {
     return maxVersion(answer?.record?.tidemark ?? VERSION_NONE, this.#floors.of(key));
@@ -258,7 +253,9 @@ export class ReadPath {
     const meta = answer?.meta ?? null;
     // What this reader saw in L2, it must not be served below: not by a load from before it either.
     const tidemark = this.#known(miss.key, answer);
-    const load = (mayLag: boolean) => this.#load(miss, meta, why, tidemark, mayLag);
+    // In a store that went back nobody's fill is trusted: there is nothing to wait for.
+    const abreast = answer?.wentBack !== true;
+    const load = (mayLag: boolean) => this.#load(miss, meta, why, tidemark, mayLag && abreast);
     const nowMs = this.#options.runtime.monoMs();
     if (consistency === 'eventual') {
       const terms = { notBeforeMs: UNPROVEN, tidemark };
@@ -292,8 +289,7 @@ export class ReadPath {
     const { store, runtime } = this.#options;
     const token = runtime.randomId();
     let leased = false;
-    // In a store that went back another process' fill would not be trusted: there is nothing to wait for.
-    if (store && meta && this.#isAbreast(meta)) {
+    if (store && meta) {
       leased = await this.#filler.lease(key, token);
       if (!leased && mayWait) {
         const found = await awaitFill(this.#options, this.#l2, this.#filler, miss, token);
@@ -328,7 +324,8 @@ export class ReadPath {
       keys: [key],
       params: [params],
       needs: [tidemark],
-      mayLag: mayLag && this.#isAbreast(meta),
+      // Without the store's word nobody knows how far behind a replica is.
+      mayLag: mayLag && meta !== null,
     });
     return this.#settle(miss, meta, loaded!, lease, why);
   }
@@ -388,7 +385,7 @@ export class ReadPath {
       .do(miss.key, { notBeforeMs: UNPROVEN, tidemark }, nowMs, async () => {
         const answer = await this.#l2.ask(miss);
         const known = maxVersion(tidemark, this.#known(miss.key, answer));
-        return this.#load(miss, answer?.meta ?? null, 'expired', known, true, false);
+        return this.#load(miss, answer?.meta ?? null, 'expired', known, answer?.wentBack !== true, false);
       })
       .catch(() => {}); // The stale value was served; the next read tries again.
   }

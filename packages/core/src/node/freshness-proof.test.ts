@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import type { StoreMeta } from '../protocol/record.ts';
+import { initState } from '../protocol/store-state.ts';
+import { FreshnessProof } from './freshness-proof.ts';
+
+const { meta } = initState('life', { era: 1, xid: 1 }, 0);
+const state = (incarnation: string, revision: number): StoreMeta => ({ ...meta, incarnation, revision });
+const claim = (...shown: (readonly [string, number])[]) => ({
+  shown: shown.map(([incarnation, revision]) => ({ incarnation, revision })),
+  whole: true,
+  echoes: [],
+});
+
+describe('FreshnessProof', () => {
+  it('is borrowed only by states of a life that the claim names, and at least its revision', () => {
+    const proof = new FreshnessProof();
+    expect(proof.closedFor(state('a', 9))).toBe(Number.NEGATIVE_INFINITY);
+    proof.accept(claim(['a', 5], ['b', 7]), 100);
+    expect(proof.closedFor(state('a', 5))).toBe(100);
+    expect(proof.closedFor(state('b', 8))).toBe(100);
+    expect(proof.closedFor(state('b', 6))).toBe(Number.NEGATIVE_INFINITY);
+    expect(proof.closedFor(state('c', 9))).toBe(Number.NEGATIVE_INFINITY);
+  });
+
+  it('a partition that the latest claim leaves out has no proof', () => {
+    const proof = new FreshnessProof();
+    proof.accept(claim(['a', 5], ['b', 7]), 100);
+    proof.accept({ ...claim(['a', 6]), whole: false }, 200);
+    expect(proof.closedFor(state('a', 6))).toBe(200);
+    expect(proof.closedFor(state('b', 7))).toBe(Number.NEGATIVE_INFINITY);
+  });
+
+  it('never goes back', () => {
+    const proof = new FreshnessProof();
+    proof.accept(claim(['a', 5]), 200);
+    proof.accept(claim(['a', 4]), 100);
+    expect(proof.closedMs).toBe(200);
+    expect(proof.shows(state('a', 4))).toBe(false);
+  });
+
+  it('knows that a store went back, also when nothing is proven any more', () => {
+    const proof = new FreshnessProof();
+    proof.accept(claim(['a', 5], ['b', 5]), 100);
+    proof.accept(claim(['b', 6]), 200);
+    proof.drop();
+    expect(proof.wentBack(state('a', 4), proof.claims)).toBe(true);
+    expect(proof.wentBack(state('a', 5), proof.claims)).toBe(false);
+    expect(proof.wentBack(state('new', 0), proof.claims)).toBe(false);
+  });
+
+  it('does not take an answer that was under way when a claim came for a store that went back', () => {
+    const proof = new FreshnessProof();
+    proof.accept(claim(['a', 5]), 100);
+    const asked = proof.claims;
+    proof.accept(claim(['a', 6]), 200);
+    expect(proof.wentBack(state('a', 5), asked)).toBe(false);
+    expect(proof.wentBack(state('a', 4), asked)).toBe(true);
+    expect(proof.wentBack(state('a', 5), proof.claims)).toBe(true);
+  });
+});
