@@ -83,7 +83,15 @@ describe('wire format', () => {
         }
       }),
       // One era in two groups: encoding joins them, and the order of events means nothing.
-      { numRuns: 1_000, examples: [['{"f":1,"k":"bump","ev":[[0,["a",1]],[1,["b",1]],[0,["c",1]]]}']] },
+      {
+        numRuns: 1_000,
+        examples: [
+          ['{"f":1,"k":"bump","ev":[[0,["a",1]],[1,["b",1]],[0,["c",1]]]}'],
+          [
+            '{"f":1,"k":"barrier","l":"a","s":1,"from":{"era":1,"xid":1},"to":{"era":1,"xid":1},"at":1e999,"ec":[]}',
+          ],
+        ],
+      },
     );
   });
 

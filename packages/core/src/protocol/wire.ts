@@ -159,7 +159,7 @@ export function decodeMessage(text: string): Decoded<WireMessage> {
       const number = unpackNumber(raw);
       const echoes = unpackEchoes(raw['ec']);
       const { from, to, at } = raw;
-      if (!number || !echoes || !isPosition(from) || !isPosition(to) || typeof at !== 'number')
+      if (!number || !echoes || !isPosition(from) || !isPosition(to) || !isFiniteNumber(at))
         return bad('barrier');
       return good({
         kind: 'barrier',
@@ -192,6 +192,10 @@ function bad(why: string): Decoded<WireMessage> {
 }
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+/** JSON has no infinity, but a number that is too big becomes one. */
+function isFiniteNumber(value: unknown): value is number {
+  return Number.isFinite(value);
 }
 function isId(value: unknown): value is string {
   return typeof value === 'string' && value.length > 0 && value.length <= ID_LENGTH_MAX;
