@@ -84,15 +84,21 @@ export function pinSuite<Tx>(name: string, factory: () => Promise<SourceHarness<
       expect(await pins.read([key])).toEqual([null]);
     });
 
-    it('at the same time: one of them wins', async () => {
-      const { key, n } = await written();
-      const results = await Promise.allSettled(
-        [1, 2, 3, 4].map((origin) => pins.pin(key, { ...CONTENT, origin }, n)),
-      );
-      const won = results.flatMap((result, i) => (result.status === 'fulfilled' ? [i + 1] : []));
-      expect(won).toHaveLength(1);
-      expect((await pins.read([key]))[0]).toMatchObject({ origin: won[0], n: await versionOf(key) });
-    });
+    it.each(['that was written', 'that the changelog does not know'])(
+      'of a key %s: one wins',
+      async (which) => {
+        const { key, n } =
+          which === 'that was written'
+            ? await written()
+            : { key: 'pinned:new', n: await versionOf('pinned:new') };
+        const results = await Promise.allSettled(
+          [1, 2, 3, 4].map((origin) => pins.pin(key, { ...CONTENT, origin }, n)),
+        );
+        const won = results.flatMap((result, i) => (result.status === 'fulfilled' ? [i + 1] : []));
+        expect(won).toHaveLength(1);
+        expect((await pins.read([key]))[0]).toMatchObject({ origin: won[0], n: await versionOf(key) });
+      },
+    );
 
     it('wait for a write under way, and are refused when it commits', async () => {
       const { key, n } = await written();

@@ -32,13 +32,29 @@ CREATE FUNCTION tidemark.pin(pinned text, expected bigint, origin bigint, schema
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   known bigint;
+  own xid8;
 BEGIN
   -- Writers of the key wait from here on: their versions will be above the pin's.
   SELECT v.version INTO known FROM tidemark.versions v WHERE v.key = pinned COLLATE "C" FOR UPDATE;
-  IF known IS DISTINCT FROM expected THEN
-    RETURN false;
+  IF FOUND THEN
+    IF known <> expected THEN
+      RETURN false;
+    END IF;
+    PERFORM tidemark.bump(ARRAY[pinned]);
+  ELSE
+    -- Without a row there is nothing to lock; whoever inserts it first has changed the key.
+    IF (SELECT p.absent FROM tidemark.position_now() p) <> expected OR tidemark.changelog_key(pinned) IS DISTINCT FROM pinned THEN
+      RETURN false;
+    END IF;
+    PERFORM tidemark.commit_durably();
+    own := pg_current_xact_id();
+    INSERT INTO tidemark.versions (key, version, xid, at, deleted)
+    VALUES (pinned, nextval('tidemark.version_seq'), own, statement_timestamp(), false)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+      RETURN false;
+    END IF;
   END IF;
-  PERFORM tidemark.bump(ARRAY[pinned]);
   INSERT INTO tidemark.pins AS p (key, n, origin, schema, data)
   SELECT v.key, v.version, pin.origin, pin.schema, pin.data FROM tidemark.versions v WHERE v.key = pinned COLLATE "C"
   ON CONFLICT (key) DO UPDATE
