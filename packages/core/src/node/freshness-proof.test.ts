@@ -48,6 +48,16 @@ describe('FreshnessProof', () => {
     expect(proof.wentBack(state('new', 0), proof.claims)).toBe(false);
   });
 
+  it('trusts a store again that went back and was mended: the next claim says where it is', () => {
+    const proof = new FreshnessProof();
+    proof.accept(claim(['a', 500]), 100);
+    expect(proof.wentBack(state('a', 400), proof.claims)).toBe(true);
+    proof.accept(claim(['a', 401]), 200);
+    expect(proof.wentBack(state('a', 401), proof.claims)).toBe(false);
+    expect(proof.closedFor(state('a', 401))).toBe(200);
+    expect(proof.wentBack(state('a', 401), proof.claims - 1)).toBe(false);
+  });
+
   it('does not take an answer that was under way when a claim came for a store that went back', () => {
     const proof = new FreshnessProof();
     proof.accept(claim(['a', 5]), 100);

@@ -6,11 +6,14 @@ const LIVES_MAX = 1024;
 const UNPROVEN = Number.NEGATIVE_INFINITY;
 
 interface Life {
-  /** Highest revision that a claim named: a state of this life below it went back. */
+  /**
+   * What the latest claim that names the life said: a state below it went back. Less than an earlier claim
+   * said when the store went back and was mended since.
+   */
   readonly revision: number;
   /** Number of the claim that named it last. */
   readonly claim: number;
-  /** Highest revision before that claim. */
+  /** What the claim before said, or less. */
   readonly before: number;
 }
 
@@ -40,12 +43,12 @@ export class FreshnessProof {
     this.#closedMs = sentAtMs;
     this.#claim += 1;
     for (const { incarnation, revision } of claim.shown) {
-      const known = this.#lives.get(incarnation)?.revision ?? 0;
+      const before = this.#lives.get(incarnation)?.revision ?? 0;
       this.#lives.delete(incarnation);
       this.#lives.set(incarnation, {
-        revision: Math.max(revision, known),
+        revision,
         claim: this.#claim,
-        before: known,
+        before: Math.min(before, revision),
       });
       if (this.#lives.size > LIVES_MAX) this.#lives.delete(this.#lives.keys().next().value!);
     }
