@@ -2,6 +2,7 @@ import {
   group,
   type GroupEntry,
   type NodeOptions,
+  partitionedStore,
   type SourceOfTruth,
   startNode,
   type Store,
@@ -55,8 +56,8 @@ export interface World {
   readonly clock: { skewMs: number };
 }
 
-/** Regions us and eu, a node each. */
-export async function world(): Promise<World> {
+/** Regions us and eu, a node each, over stores of so many partitions. */
+export async function world(partitions = 1): Promise<World> {
   const clock = { skewMs: 0 };
   const runtime = { ...systemRuntime, monoMs: () => systemRuntime.monoMs() + clock.skewMs };
   const mesh = memoryMesh({ runtime: systemRuntime, regions: ['us', 'eu'], delayMs: () => 2 });
@@ -68,7 +69,8 @@ export async function world(): Promise<World> {
   for (const id of ['us', 'eu']) {
     const bus = mesh.bus(id);
     opened.push(bus);
-    const store = memoryStore({ runtime: systemRuntime });
+    const parts = Array.from({ length: partitions }, () => memoryStore({ runtime: systemRuntime }));
+    const store = partitions === 1 ? parts[0]! : partitionedStore(parts);
     stores.push(store);
     nodes.push(
       await open({ keyspaces: [], groups: [prices], store, bus, source, runtime, pingInterval: 50 }),

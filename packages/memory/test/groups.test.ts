@@ -45,8 +45,8 @@ describe('groups in two regions of memory parts', () => {
     ]);
   });
 
-  it('meet a warm store in the region that staged them: no member is loaded', async () => {
-    const here = await world();
+  it.each([1, 3])('meet a warm store of %d partitions: no member is loaded', async (partitions) => {
+    const here = await world(partitions);
     const read = vi.spyOn(here.source.groups!, 'read');
     await publish(here, 'first');
     const other = await open({

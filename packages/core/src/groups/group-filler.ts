@@ -1,10 +1,12 @@
 import { deepFreeze, validate } from '../keyspace/codec.ts';
 import type { ParamTypes } from '../keyspace/params.ts';
 import type { AnyKeyspace, ResolvedOptions } from '../node/options.ts';
-import type { StoreFiller } from '../node/store-filler.ts';
+import type { FillWord, StoreFiller } from '../node/store-filler.ts';
 import { type GroupSource, MEMBER_BATCH_MAX, type StagedMember } from '../ports/groups.ts';
 import type { SourceLabels } from '../ports/source.ts';
+import type { Store } from '../ports/store.ts';
 import { type Generation, memberPrefix } from '../protocol/generation.ts';
+import { partitionOf } from '../protocol/partition.ts';
 import type { StoreMeta } from '../protocol/record.ts';
 import type { Group } from './group.ts';
 import { memberKeyspace, type MemberKeyspace } from './group-keyspaces.ts';
@@ -21,7 +23,8 @@ export interface DecodedMember extends StagedMember {
 
 /** What store and source showed before a batch was staged. */
 interface Look {
-  readonly meta: StoreMeta;
+  /** Of each partition of the store; null for one that is away or new. */
+  readonly metas: readonly (StoreMeta | null)[];
   readonly labels: SourceLabels;
 }
 
@@ -66,12 +69,14 @@ export class GroupFiller {
   async look(batch: readonly DecodedMember[]): Promise<Look | null> {
     const { store, source } = this.#options;
     if (!store) return null;
+    const metas = await Promise.all((store.partitions ?? [store]).map((part) => this.#metaOf(part)));
+    if (metas.every((meta) => meta === null)) return null;
+    return { metas, labels: await source!.labels(batch.map(({ cacheKey }) => cacheKey)) };
+  }
+
+  async #metaOf(part: Store): Promise<StoreMeta | null> {
     try {
-      const [{ meta }, labels] = [
-        await store.read([]),
-        await source!.labels(batch.map(({ cacheKey }) => cacheKey)),
-      ];
-      return meta && { meta, labels };
+      return (await part.read([])).meta;
     } catch {
       this.#filler.failed('read');
       return null;
@@ -82,13 +87,17 @@ export class GroupFiller {
    * Through the ordinary fill; returns how many were admitted. Safe before the swap: a member that was
    * staged never changes, and absence is not filled.
    */
-  async fill(members: AnyKeyspace, batch: readonly DecodedMember[], { meta, labels }: Look): Promise<number> {
+  async fill(
+    members: AnyKeyspace,
+    batch: readonly DecodedMember[],
+    { metas, labels }: Look,
+  ): Promise<number> {
     const { asOf, versions, scopes } = labels;
     const startedAtMs = this.#options.runtime.monoMs();
     let filled = 0;
     for (let start = 0; start < batch.length; start += FILLS_MAX) {
       const words = await Promise.all(
-        batch.slice(start, start + FILLS_MAX).map(({ cacheKey, decoded }, i) => {
+        batch.slice(start, start + FILLS_MAX).map(async ({ cacheKey, decoded }, i): Promise<FillWord> => {
           const label = { version: versions[start + i]!, scope: scopes[start + i]!, asOf };
           const loaded = {
             value: decoded,
@@ -98,7 +107,8 @@ export class GroupFiller {
             origin: 'primary' as const,
             exact: false,
           };
-          return this.#filler.fill(members, cacheKey, meta, loaded, null);
+          const meta = metas[partitionOf(cacheKey, metas.length)];
+          return meta ? this.#filler.fill(members, cacheKey, meta, loaded, null) : 'refused';
         }),
       );
       filled += words.filter((word) => word === 'admitted').length;
