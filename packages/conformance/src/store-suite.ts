@@ -177,9 +177,12 @@ export function storeSuite(name: string, open: OpenStore): void {
         expect(moved).toMatchObject({ outcome: 'advanced', meta: { horizon: position(110), revision: 1 } });
         const late = { from: START, to: position(105) };
         const kept = await store.apply({ invalidations: [], expect: 'm1', mark: 'm2', advance: late });
-        expect(kept).toMatchObject({ outcome: 'advanced', meta: { horizon: position(110), revision: 2 } });
+        expect(kept).toMatchObject({ outcome: 'behind', meta: { horizon: position(110), revision: 1 } });
+        const same = { from: START, to: position(110) };
+        const again = await store.apply({ invalidations: [], expect: 'm2', mark: 'm3', advance: same });
+        expect(again).toMatchObject({ outcome: 'advanced', meta: { horizon: position(110), revision: 2 } });
         const ahead = { from: position(111), to: position(120) };
-        const gap = await store.apply({ invalidations: [], expect: 'm2', mark: 'm3', advance: ahead });
+        const gap = await store.apply({ invalidations: [], expect: 'm3', mark: 'm4', advance: ahead });
         expect(gap).toMatchObject({ outcome: 'gap', meta: { horizon: position(110), revision: 2 } });
       });
 

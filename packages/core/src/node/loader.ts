@@ -2,10 +2,11 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { deepFreeze, validate } from '../keyspace/codec.ts';
 import type { LoadContext } from '../keyspace/keyspace.ts';
 import type { Params, ParamTypes } from '../keyspace/params.ts';
-import { LoadTimeoutError, OverloadedError } from '../ports/errors.ts';
+import { LoadTimeoutError, OverloadedError, SourceReplacedError } from '../ports/errors.ts';
 import type { SourceOfTruth, SourceReader } from '../ports/source.ts';
 import type { Label } from '../protocol/dependency.ts';
 import type { Position } from '../protocol/position.ts';
+import type { StoreMeta } from '../protocol/record.ts';
 import { compareVersions, type Version } from '../protocol/version.ts';
 import { checkDependencies, LabelBook } from './label-book.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
@@ -237,4 +238,14 @@ async function valuesOf(
     return Promise.all(params.map((each) => keyspace.load(each, context)));
   }
   return keyspace.loadMany(params, context);
+}
+
+/**
+ * Whether the loaded value may have come from a server that its region has left behind.
+ * @throws SourceReplacedError then
+ */
+export function assertNotReplaced(key: string, meta: StoreMeta | null, label: LoadLabel | null): void {
+  if (meta && label && label.asOf.era < meta.horizon.era) {
+    throw new SourceReplacedError(key, label.asOf.era, meta.horizon.era);
+  }
 }

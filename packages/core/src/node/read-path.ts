@@ -13,7 +13,7 @@ import { L1Cache, type L1Entry } from './l1-cache.ts';
 import { L1Reader } from './l1-reader.ts';
 import { type L2Answer, L2Reader } from './l2-reader.ts';
 import { awaitFill } from './lease-wait.ts';
-import { type Loaded, Loader } from './loader.ts';
+import { assertNotReplaced, type Loaded, Loader } from './loader.ts';
 import type { Miss } from './miss.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
 import type { ServedResult } from './read-result.ts';
@@ -344,6 +344,7 @@ export class ReadPath {
     const { keyspace, key, ticket } = miss;
     const { runtime } = this.#options;
     const { value, label, dependencies, startedAtMs, origin } = loaded;
+    if (origin === 'primary') assertNotReplaced(key, meta, label);
     const { freshMs, staleMs } = lifetime(keyspace, value);
     const word = meta === null ? 'away' : await this.#filler.fill(keyspace, key, meta, loaded, lease);
     const overtaken = label

@@ -115,6 +115,20 @@ export class SessionTokenError extends TidemarkError {
   }
 }
 
+/**
+ * The source that this node asks is of an older life than the one that its region knows: a server that
+ * was replaced, or one that was restored a moment ago. What it says may never have happened.
+ */
+export class SourceReplacedError extends TidemarkError {
+  constructor(key: string, era: number, knownEra: number) {
+    super(
+      'E_SOURCE_REPLACED',
+      `${key} was loaded from a source of era ${era}, and the region knows era ${knownEra}: ` +
+        `point this node at the current primary, or, after a restore, wait a few ping intervals`,
+    );
+  }
+}
+
 /** A value that the keyspace's schema rejects. */
 export class SchemaError extends TidemarkError {
   readonly key: string;

@@ -55,6 +55,7 @@ export interface Advance {
 
 export type AdvanceOutcome =
   | 'advanced'
+  | 'behind' // the barrier ends before the store's horizon: it may be of a source that went back
   | 'gap' // the barrier starts after the store's horizon: something was missed
   | 'mark'; // the store lost batches that this applier had applied
 
@@ -72,6 +73,8 @@ export function advanceState(
 ): { readonly state: StoreState; readonly outcome: AdvanceOutcome } {
   if (!marked) return { state, outcome: 'mark' };
   const { meta } = state;
+  // It proves nothing: a source of another life may have sent it, a restored one or one that was replaced.
+  if (comparePositions(advance.to, meta.horizon) < 0) return { state, outcome: 'behind' };
   if (comparePositions(advance.from, meta.horizon) > 0) return { state, outcome: 'gap' };
   const horizon = maxPosition(meta.horizon, advance.to);
   const newEra = horizon.era > meta.horizon.era;

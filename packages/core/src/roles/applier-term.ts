@@ -15,7 +15,7 @@ import { backoffMs } from '../runtime/sleep.ts';
 import { Wakeup } from '../runtime/wakeup.ts';
 import { FeedWriter } from './feed-writer.ts';
 import { Inbox } from './inbox.ts';
-import { PartitionWriter } from './partition-writer.ts';
+import { BEHIND, PartitionWriter } from './partition-writer.ts';
 import { resync } from './resync.ts';
 import { fillShipped } from './shipped-values.ts';
 
@@ -45,6 +45,12 @@ interface Received {
 /** Node pings that wait for a proof, by node life. */
 type Hellos = ReadonlyMap<string, number>;
 
+/** What was known when a ping was sent. */
+interface AtPing {
+  readonly hellos: Hellos;
+  readonly told: Position | null;
+}
+
 /** One turn of an applier in its role, from taking it over to giving it up. */
 export class ApplierTerm {
   readonly #source: SourceOfTruth;
@@ -55,7 +61,7 @@ export class ApplierTerm {
   readonly #wakeup: Wakeup;
   readonly #inbox: Inbox<Received>;
   readonly #chains = new Map<RegionId, RelayChain>();
-  readonly #pings = new PingLog<Hellos>();
+  readonly #pings = new PingLog<AtPing>();
   readonly #partitions: readonly PartitionWriter[];
   /** The feed has told its nodes all changes below it that they may not know by other means. */
   #told: Position | null = null;
@@ -144,7 +150,7 @@ export class ApplierTerm {
   /** Asks the relay for a proof, on behalf of the nodes that asked here. */
   #ping(nowMs: number): void {
     this.#pingAtMs = nowMs + this.#options.pingIntervalMs;
-    const ping = this.#pings.send(nowMs, new Map(this.#hellos));
+    const ping = this.#pings.send(nowMs, { hellos: new Map(this.#hellos), told: this.#told });
     this.#bus.send('ping', { data: encodeMessage({ kind: 'ping', life: this.#life, ping }) });
     this.#feed.claim(); // A heartbeat: the feed is alive even while nothing is proven.
   }
@@ -227,15 +233,18 @@ export class ApplierTerm {
     }
     if (invalidations.length === 0 && (!barrier || this.#partitions.every(({ gap }) => gap !== null))) return;
     const write = async (): Promise<void> => {
+      let behind = false;
       await Promise.all(
         this.#partitions.map(async (partition) => {
           const gap = await partition.apply(invalidations, barrier);
-          if (gap !== null) this.#openGap(partition, region, gap);
+          if (gap === BEHIND) behind = true;
+          else if (gap !== null) this.#openGap(partition, region, gap);
         }),
       );
       // The nodes' L1s can be kept right even while the store is away.
       this.#feed.invalidate(invalidations);
       if (!barrier || !this.#partitions.some(({ gap }) => gap === null)) return;
+      if (behind) return this.#doubt(region, barrier);
       this.#told = maxPosition(this.#told!, barrier.to);
       this.#claim(barrier.echoes);
     };
@@ -251,7 +260,20 @@ export class ApplierTerm {
   #claim(echoes: readonly Echo[]): void {
     const mine = echoes.find(({ life }) => life === this.#life);
     const sent = mine && this.#pings.echo(mine.ping);
-    if (sent) this.#prove(sent.atMs, sent.note);
+    if (sent) this.#prove(sent.atMs, sent.note.hellos);
+  }
+
+  /**
+   * A barrier that ends before the store's horizon proves nothing. Most of them were under way while
+   * a resync overtook them. But one that echoes a ping from after that horizon was known is of a source
+   * that went back, and asking it raises the era. Barriers of an older era are left alone: whoever still
+   * sends them is of a server that was replaced, or else the silence will show it.
+   */
+  #doubt(region: RegionId, { to, echoes }: Barrier): void {
+    if (to.era !== this.#told?.era) return;
+    const mine = echoes.find(({ life }) => life === this.#life);
+    const told = mine && this.#pings.echo(mine.ping)?.note.told;
+    if (told && comparePositions(to, told) < 0) this.#noteGap(region, 'the source went back');
   }
 
   /** Everything acknowledged before `closedMs` is applied: tells the nodes whose pings came before. */

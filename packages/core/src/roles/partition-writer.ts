@@ -7,6 +7,9 @@ import type { StoreMeta } from '../protocol/record.ts';
 import type { Advance } from '../protocol/store-state.ts';
 import { StoreWriter } from './store-writer.ts';
 
+/** The barrier ends before the partition's horizon: no gap, and no proof. */
+export const BEHIND = 'behind';
+
 /** One partition of a region's store as its applier keeps it: a chain of batches, and a gap or none. */
 export class PartitionWriter {
   readonly #store: Store;
@@ -80,7 +83,7 @@ export class PartitionWriter {
   /**
    * Applies a batch, and moves the horizon on a barrier.
    *
-   * @returns why there is a gap now, or null
+   * @returns why there is a gap now, or null; `BEHIND` when the barrier must not count
    */
   async apply(invalidations: readonly Invalidation[], barrier: Advance | null): Promise<string | null> {
     const mine = this.#mine(invalidations);

@@ -39,6 +39,7 @@ for i = 4, #KEYS, 2 do
 end
 
 local function advance(fe, fx, te, tx)
+  if before(te, tx, meta.he, meta.hx) then return 'behind' end
   if before(meta.he, meta.hx, fe, fx) then return 'gap' end
   local era, now, max = meta.he, now_ms(), tonumber(ARGV[11])
   local history = {}
