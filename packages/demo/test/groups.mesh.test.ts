@@ -4,6 +4,8 @@ import { type OpenNode, Regions } from './regions-harness.ts';
 
 const WAIT = { timeout: 20_000, interval: 15 };
 const READS = 1_000_000;
+const SWAPS_MIN = 20;
+const VIEWS_MIN = 100;
 
 let regions: Regions;
 
@@ -30,7 +32,8 @@ describe('groups in two regions on real servers', () => {
     const lists = new Map(JSON.parse(said) as [string, string][]);
     const views = new Map([...lists.keys()].map((generation) => [generation, 0]));
     let [reads, mixed, swaps, last] = [0, 0, 0, ''];
-    while (reads < READS) {
+    // The reader has to see the pointer move, so that the test means something; a busy machine takes longer.
+    while (reads < READS || swaps <= SWAPS_MIN || Math.min(...views.values()) <= VIEWS_MIN) {
       const view = await eu.node.view(prices);
       const expected = lists.get(view.generation);
       for (let sku = 0; sku < MEMBERS; sku += 1) {
@@ -42,13 +45,10 @@ describe('groups in two regions on real servers', () => {
       if (view.generation !== last) swaps += 1;
       last = view.generation;
       // The feed and the stream need their turn.
-      if (reads % (MEMBERS * 20) === 0) await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => setImmediate(resolve));
     }
     expect(mixed).toBe(0);
-    // The reader saw the pointer move, so that the test means something.
-    expect(swaps).toBeGreaterThan(20);
-    for (const count of views.values()) expect(count).toBeGreaterThan(100);
-  });
+  }, 120_000);
 
   it('a view that is open while others swap, roll back and collect goes on with its own', async () => {
     const [us, eu] = [
@@ -63,8 +63,10 @@ describe('groups in two regions on real servers', () => {
     await us.node.rollback(prices);
     await shows(eu, 'first');
     await publish(us, 'third');
-    await us.node.collectGenerations(prices, { keep: 0 });
     await shows(eu, 'third');
+    const collected = await us.source.groups!.collect('price', { keep: 0, graceMs: 0, abandonedMs: 0 });
+    expect(collected).toContain(open.generation);
+    // What the region has cached it goes on to serve.
     expect(await listOf(open)).toBe('first');
   });
 
