@@ -5,6 +5,8 @@ import {
   type LoadContext,
   partitionedStore,
   partitionOf,
+  startNode,
+  type Store,
   StoreUnavailableError,
   systemRuntime,
 } from '@tidemark/core';
@@ -140,6 +142,41 @@ describe('a region whose store has partitions', () => {
     const strict = { consistency: bounded('400ms', { whenUnproven: 'fail' }) } as const;
     await vi.waitFor(async () => expect(await l2(IDS[1]!)).toBe('l2'), WAIT);
     await vi.waitFor(async () => expect(await regions.us.get(rows, { id: IDS[1]! }, strict)).toBe(8), WAIT);
+  });
+
+  it('what came from one that is behind is not vouched for by a claim about the others', async () => {
+    const id = IDS[1]!;
+    await l2(id);
+    // The new node reaches it, the applier does not.
+    const [first, part, third] = parts as [MemoryStore, MemoryStore, MemoryStore];
+    const reached = { ...part, read: part.read.bind(part), lease: part.lease.bind(part) } as unknown as Store;
+    for (const method of ['read', 'apply', 'raise'] as const) {
+      vi.spyOn(part, method).mockRejectedValue(new StoreUnavailableError('away'));
+    }
+    await set(id, 9);
+    await set(IDS[0]!, 9);
+    await vi.waitFor(() => expect(regions.us.peek(rows, { id })).toBeUndefined(), WAIT);
+    const bus = regions.mesh.bus('us');
+    const silent = vi.spyOn(bus, 'send').mockImplementation(() => {}); // It asks for no proof yet.
+    const node = await startNode({
+      keyspaces: [rows],
+      store: partitionedStore([first, reached, third]),
+      bus,
+      source: regions.source,
+      roles: { relay: false, applier: false },
+      pingInterval: 50,
+    });
+    let seen: unknown;
+    await vi.waitFor(async () => {
+      seen = await node.read(rows, { id });
+      expect(node.l1Entries().next().done).toBe(false);
+    }, WAIT);
+    silent.mockRestore();
+    await vi.waitFor(() => expect(node.stats().stalenessBoundMs).toBeLessThan(500), WAIT);
+    expect(seen).toMatchObject({ value: 1 });
+    expect(await node.get(rows, { id }, { consistency: bounded('1h') })).toBe(9);
+    await node.close();
+    await bus.close();
   });
 
   it('one that is emptied starts anew by itself; the others keep their values', async () => {

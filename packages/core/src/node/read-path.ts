@@ -228,6 +228,8 @@ export class ReadPath {
 
   /** The region proved that all before `sentAtMs` is applied. */
   accept(claim: Claim, sentAtMs: number): void {
+    // What L1 took while nothing was proven may come from a partition that this claim leaves out.
+    if (!claim.whole && this.proof.closedMs === UNPROVEN) this.reset(this.l1.ticket() !== null);
     this.proof.accept(claim, sentAtMs);
     // A claim that leaves partitions out says nothing of their keys.
     if (claim.whole) this.#floors.forget(sentAtMs);
