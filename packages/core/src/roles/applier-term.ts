@@ -23,6 +23,8 @@ const INBOX_MAX = 2_000;
 const BATCH_EVENTS_MAX = 500;
 /** Without a barrier for this many ping intervals the applier asks the source itself. */
 const SILENT_PINGS = 6;
+/** Failures in a row after which the source counts as out of this process' reach. */
+const SOURCE_FAILURES_MAX = 3;
 const RESYNC_RETRY_MS = 100;
 const RESYNC_RETRY_MAX_MS = 5_000;
 
@@ -71,6 +73,9 @@ export class ApplierTerm {
   #working: Promise<void> = Promise.resolve();
   #ended = false;
   #resyncFailures = 0;
+  #sourceFailures = 0;
+  /** Pings sent since the applier last heard its own feed. */
+  #unheardPings = 0;
   #resyncAtMs = 0;
   #pingAtMs = 0;
   #provenAtMs: number;
@@ -89,10 +94,21 @@ export class ApplierTerm {
     this.#provenAtMs = options.runtime.monoMs();
   }
 
+  /**
+   * Something keeps this process from doing its work that may not keep another one from it: the source,
+   * or its own bus, can't be reached. What it can do it goes on doing.
+   */
+  get isTroubled(): boolean {
+    return this.#sourceFailures >= SOURCE_FAILURES_MAX || this.#unheardPings > SILENT_PINGS;
+  }
+
   /** Follows all streams, then starts to work: what is missed before that the first resync brings. */
   async begin(): Promise<void> {
     this.#subscriptions.push(
       await this.#bus.listen(this.#bus.region, 'hello', ({ data }) => this.#onHello(data)),
+      await this.#bus.listen(this.#bus.region, 'feed', ({ data }) => {
+        if (data.includes(this.#feed.life)) this.#unheardPings = 0;
+      }),
     );
     const followed = await Promise.allSettled(
       this.#bus.regions.map((region) => {
@@ -152,6 +168,7 @@ export class ApplierTerm {
     this.#pingAtMs = nowMs + this.#options.pingIntervalMs;
     const ping = this.#pings.send(nowMs, { hellos: new Map(this.#hellos), told: this.#told });
     this.#bus.send('ping', { data: encodeMessage({ kind: 'ping', life: this.#life, ping }) });
+    this.#unheardPings += 1;
     this.#feed.claim(); // A heartbeat: the feed is alive even while nothing is proven.
   }
 
@@ -331,10 +348,12 @@ export class ApplierTerm {
           if (done) this.#told = done.told;
         },
       );
+      this.#sourceFailures = 0;
       ok = gapped.every(({ gap }) => gap === null);
       // The others have applied what the next barrier will tell, not what this snapshot showed.
       if (gapped.length === this.#partitions.length) this.#prove(beganMs, hellos);
     } catch {
+      this.#sourceFailures += 1;
       for (const partition of gapped) partition.breakChain();
     }
     if (ok) this.#resyncFailures = 0;

@@ -11,6 +11,11 @@ const ROLE = 'applier';
 /** How long a holder keeps the role without renewing it. */
 const CLAIM_TTL_MS = 3_000;
 const CLAIM_EVERY_MS = 1_000;
+/** How long the role is free for others when its holder is in trouble; longer than they wait between claims. */
+const OFFER_MS = 2_500;
+/** Trouble that a holder bears before it offers the role, and before it takes it again. */
+const PATIENCE_FIRST_MS = 2_000;
+const PATIENCE_MAX_MS = 16_000;
 const START_RETRY_MS = 250;
 const START_RETRY_MAX_MS = 4_000;
 
@@ -55,7 +60,20 @@ export class Applier {
     const holder = runtime.randomId();
     let term: ApplierTerm | null = null;
     let failures = 0;
+    let patienceMs = PATIENCE_FIRST_MS;
+    let troubledSinceMs: number | null = null;
     while (!signal.aborted) {
+      if (!term?.isTroubled) troubledSinceMs = null;
+      else troubledSinceMs ??= runtime.monoMs();
+      if (troubledSinceMs !== null && runtime.monoMs() - troubledSinceMs >= patienceMs) {
+        // Others may reach what this process can't. It works on until one of them has begun: nothing of
+        // the streams is missed in between.
+        await this.#store.resign(ROLE, holder).catch(() => {});
+        patienceMs = Math.min(2 * patienceMs, PATIENCE_MAX_MS);
+        troubledSinceMs = runtime.monoMs();
+        await sleep(runtime, OFFER_MS, signal);
+        if (signal.aborted) break;
+      }
       // A store that is down can't say who holds the role: the holder goes on feeding its nodes.
       const held = await this.#store.claim(ROLE, holder, CLAIM_TTL_MS).catch(() => term !== null);
       if (held && !term) {
@@ -69,10 +87,13 @@ export class Applier {
           term = null;
           failures += 1;
         }
+      } else if (held && term && !term.isTroubled) {
+        patienceMs = PATIENCE_FIRST_MS;
       } else if (!held && term) {
         await term.end();
         term = null;
         telemetry.record({ type: 'role', role: ROLE, leading: false });
+        if (troubledSinceMs !== null) await sleep(runtime, patienceMs, signal);
       }
       await sleep(
         runtime,

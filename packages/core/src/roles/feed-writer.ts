@@ -5,12 +5,12 @@ import { type Claim, encodeMessage, MESSAGE_EVENTS_MAX } from '../protocol/wire.
 /** Numbers what the applier tells its region's nodes. */
 export class FeedWriter {
   readonly #bus: Bus;
-  readonly #life: string;
+  readonly life: string;
   #seq = 0;
 
   constructor(bus: Bus, life: string) {
     this.#bus = bus;
-    this.#life = life;
+    this.life = life;
   }
 
   invalidate(invalidations: readonly Invalidation[]): void {
@@ -26,7 +26,7 @@ export class FeedWriter {
 
   #send(invalidations: readonly Invalidation[], claim?: Claim): void {
     this.#seq += 1;
-    const message = { kind: 'feed', life: this.#life, seq: this.#seq, invalidations } as const;
+    const message = { kind: 'feed', life: this.life, seq: this.#seq, invalidations } as const;
     this.#bus.send('feed', { data: encodeMessage(claim ? { ...message, claim } : message) });
   }
 }

@@ -23,6 +23,8 @@ const PUBLISHED_MAX = 100_000;
 const FAILURES_MAX = 5;
 const RETRY_FIRST_MS = 50;
 const RETRY_MAX_MS = 1_000;
+/** After this long without a message the relay appends an empty barrier: so it learns that it can't. */
+const PROBE_MS = 2_000;
 const CURSOR_NAME = 'relay';
 
 interface RelayOptions {
@@ -81,11 +83,8 @@ export class Relay {
       }
       telemetry.record({ type: 'role', role: 'relay', leading: false });
       // Jitter keeps candidates apart; one that failed lets the others go first.
-      await sleep(
-        runtime,
-        CAMPAIGN_MS / 2 + backoffMs(runtime, failures, CAMPAIGN_MS, 8 * CAMPAIGN_MS),
-        signal,
-      );
+      const leastMs = failures > 0 ? 2 * CAMPAIGN_MS : CAMPAIGN_MS / 2;
+      await sleep(runtime, leastMs + backoffMs(runtime, failures, CAMPAIGN_MS, 8 * CAMPAIGN_MS), signal);
     }
   }
 
@@ -139,6 +138,7 @@ class RelayTerm {
   #published = new Map<string, Version>();
   #publishedSinceMs = 0;
   #savedAtMs = 0;
+  #appendedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(source: SourceOfTruth, bus: Bus, options: RelayOptions, signal: AbortSignal) {
     this.#source = source;
@@ -181,7 +181,8 @@ class RelayTerm {
     }
     if (this.#signal.aborted) return;
     const moved = comparePositions(first.horizon, since) !== 0;
-    if (moved || published > 0 || echoes.length > 0) {
+    const quiet = runtime.monoMs() - this.#appendedAtMs > PROBE_MS;
+    if (moved || published > 0 || echoes.length > 0 || quiet) {
       // Across eras nothing chains: a barrier from the new era's horizon makes every region resync.
       const from = first.horizon.era === since.era ? since : first.horizon;
       const barrier = { from, to: first.horizon, atMs: first.atMs, echoes };
@@ -226,6 +227,7 @@ class RelayTerm {
       try {
         const headers = { ...telemetry.inject(), [SENT_AT_HEADER]: String(runtime.wallMs()) };
         await this.#bus.append({ data, headers });
+        this.#appendedAtMs = runtime.monoMs();
         return;
       } catch (error) {
         if (failures >= FAILURES_MAX || this.#signal.aborted) throw error;
