@@ -1,8 +1,9 @@
-import { rename, rm } from 'node:fs/promises';
+import { access, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { describe, expect, it, vi } from 'vitest';
+import { startPostgres, startPostgresStandby, startProxy } from '@tidemark/testbed';
 import { testDatabase } from './database.ts';
 
 const run = promisify(execFile);
@@ -77,5 +78,67 @@ describe('the era', () => {
     const [again] = (await source.labels(['item:abandoned'])).versions;
     expect(again).toEqual({ era: horizon.era + 1, n: 0 });
     expect(abandoned?.era).toBe(horizon.era);
+  });
+
+  it('rises with the timeline of a recovery to a point in time, though it has overtaken every reader', async () => {
+    const settings = {
+      archive_mode: 'on',
+      archive_command: 'mkdir -p ../../archive && cp %p ../../archive/%f',
+    };
+    await using server = await startPostgres({ settings });
+    await using database = await testDatabase(server);
+    const source = database.source();
+    const bump = async (key: string): Promise<void> => {
+      await source.transaction(async (_tx, bumping) => bumping(key));
+    };
+    const backup = await server.backUp();
+    await bump('item:kept');
+    await database.pool.query(`SELECT pg_create_restore_point('kept')`);
+    await bump('item:abandoned');
+    const { horizon } = await source.changes(null, { limit: 10 });
+    const { rows } = await database.pool.query<{ name: string }>(
+      'SELECT pg_walfile_name(pg_switch_wal()) AS name',
+    );
+    const archive = join(server.dir, 'archive');
+    await vi.waitFor(() => access(join(archive, rows[0]!.name)), { timeout: 20_000, interval: 20 });
+    await server.stop();
+    await server.restore(backup, { recovery: { archive, restorePoint: 'kept' } });
+    await server.start();
+    // Writers that don't know Tidemark go first: by ids alone nobody could tell.
+    await vi.waitFor(
+      async () => {
+        for (let count = 0; count < 50; count += 1)
+          await database.pool.query(`SELECT tidemark.bump(ARRAY['item:later'])`);
+      },
+      { timeout: 20_000, interval: 50 },
+    );
+    const page = await vi.waitFor(() => source.changes(horizon, { limit: 100 }), { timeout: 10_000 });
+    expect(page.horizon.era).toBe(2);
+    const { versions } = await source.labels(['item:kept', 'item:abandoned']);
+    expect(versions.map(({ era }) => era)).toEqual([2, 2]);
+    expect(versions[0]!.n).toBeGreaterThan(0);
+    expect(versions[1]!.n).toBe(0);
+    await bump('item:abandoned');
+    expect((await source.labels(['item:abandoned'])).versions[0]!.n).toBeGreaterThan(0);
+  });
+
+  it('rises with the timeline of a standby that was promoted without the last commits', async () => {
+    await using database = await testDatabase();
+    await using path = await startProxy({ target: database.server });
+    await using standby = await startPostgresStandby(path);
+    await standby.caughtUp();
+    path.cut('blackhole');
+    const old = database.source();
+    await old.transaction(async (_tx, bump) => bump('item:lost'));
+    const { horizon } = await old.changes(null, { limit: 10 });
+    await standby.promote();
+    const url = Object.assign(new URL(database.url), { port: String(standby.port) }).href;
+    const promoted = database.source({ connectionString: url });
+    const page = await promoted.changes(horizon, { limit: 10 });
+    expect([page.horizon.era, page.changes]).toEqual([2, []]);
+    expect((await promoted.labels(['item:lost'])).versions).toEqual([{ era: 2, n: 0 }]);
+    // The old server knows nothing of it.
+    expect((await old.labels(['item:lost'])).asOf.era).toBe(1);
+    await promoted.close();
   });
 });
