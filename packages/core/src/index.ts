@@ -10,6 +10,7 @@ export * from './protocol/generation.ts';
 export * from './protocol/retained.ts';
 export * from './protocol/store-state.ts';
 export * from './protocol/wire.ts';
+export { type Numbering, type Unusable, WIRE_FORMAT } from './protocol/wire-envelope.ts';
 export * from './ports/store.ts';
 export * from './ports/bus.ts';
 export * from './ports/source.ts';

@@ -160,7 +160,8 @@ describe('a stream that says too much', () => {
     ['bytes that are not text', new Uint8Array([0xff, 0xfe, 0x00, 0xc3])],
     ['nothing', new Uint8Array()],
     ['half a message', text('{"f":1,"k":"changes","l":"x","s":1,"ev":[[1,["item:1"')],
-    ['another format', text('{"f":99,"k":"bump","ev":[]}')],
+    ['no format', text('{"k":"bump","ev":[]}')],
+    ['half a number', text('{"f":99,"l":"x"}')],
     ['a kind that no stream has', text('{"f":1,"k":"feed","l":"x","s":1,"ev":[]}')],
     [
       'a prototype',
@@ -174,6 +175,13 @@ describe('a stream that says too much', () => {
     await vi.waitFor(() => expect(heard.some(({ type }) => type === 'bad-message')).toBe(true), WAIT);
     await healed(/hole/);
   });
+});
+
+it('what only a later release understands, and has no number, is counted and is no gap', async () => {
+  await insider.jetstream().publish(LOG, text('{"f":99,"k":"bump","ev":"new"}'));
+  await vi.waitFor(() => expect(heard.some(({ type }) => type === 'later-message')).toBe(true), WAIT);
+  await converges();
+  expect(heard.filter(({ type }) => type === 'gap' || type === 'bad-message')).toEqual([]);
 });
 
 function text(value: string): Uint8Array {

@@ -22,6 +22,7 @@ export function engineMetrics(meter: Meter, identity: Attributes): (event: Engin
   const resyncs = duration('resync.duration', 'Resyncs from the changelog');
   const resynced = counter('resync.changes', 'Changes brought by resyncs');
   const badMessages = counter('bad_messages', 'Messages that could not be decoded');
+  const laterMessages = counter('later_messages', 'Messages of a later release, left aside');
   const feedGaps = counter('feed.gaps', 'Times a node lost or newly took its place in the feed');
   const bounds = duration('staleness_bound', 'Proven staleness bound at each proof');
   const storeErrors = counter('store.errors', 'Store commands that failed');
@@ -54,6 +55,8 @@ export function engineMetrics(meter: Meter, identity: Attributes): (event: Engin
       case 'bad-message':
         // The reason quotes the message: a hostile sender must not choose our labels.
         return badMessages.add(1, { ...identity, from: event.from });
+      case 'later-message':
+        return laterMessages.add(1, { ...identity, from: event.from });
       case 'feed-gap':
         return feedGaps.add(1, { ...identity, reason: event.reason });
       case 'staleness-bound':

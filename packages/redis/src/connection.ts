@@ -1,4 +1,4 @@
-import { StoreUnavailableError } from '@tidemark/core';
+import { StoreFormatError, StoreUnavailableError } from '@tidemark/core';
 import { Redis } from 'ioredis';
 import type { ResolvedRedisOptions } from './options.ts';
 import { StoreClock } from './store-clock.ts';
@@ -44,11 +44,12 @@ export class Connection {
     if (redis.status === 'ready') await this.#setClock();
   }
 
-  /** Awaits a command; whatever goes wrong becomes a StoreUnavailableError. */
+  /** Awaits a command; whatever goes wrong becomes a StoreUnavailableError, or a StoreFormatError. */
   async run<T>(command: Promise<T>): Promise<T> {
     try {
       return await command;
     } catch (cause) {
+      if (cause instanceof Error && cause.message.includes('TIDEMARK_LATER')) throw this.later(cause);
       const { host, port } = this.redis.options;
       const error = this.#lastError ?? cause; // Why it is not connected says more than that it isn't.
       const why = error instanceof Error ? error.message : String(error);
@@ -57,6 +58,15 @@ export class Connection {
         { cause },
       );
     }
+  }
+
+  /** What to say of a store that a later release wrote. */
+  later(cause?: unknown): StoreFormatError {
+    const { host, port } = this.redis.options;
+    return new StoreFormatError(
+      `the store in Redis at ${host}:${port} was written by a later release; upgrade this process, until then it works without it`,
+      { cause },
+    );
   }
 
   /** Redis' clock, ms. Asks for it only if it was never asked before. */

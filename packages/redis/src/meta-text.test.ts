@@ -40,7 +40,8 @@ describe('meta text', () => {
     const first = reader.read(bytes);
     bytes.fill(0); // The reply's memory is not ours to keep.
     expect(reader.read(Buffer.from(TEXT))).toBe(first);
-    expect(reader.read(Buffer.from(TEXT.replace('30', '31')))?.meta.revision).toBe(31);
+    expect(reader.read(Buffer.from(TEXT.replace('30', '31')))).toMatchObject({ meta: { revision: 31 } });
+    expect(reader.read(Buffer.from(TEXT.replace('1 ', '2 ')))).toBe('later');
     expect(reader.read(Buffer.from('junk'))).toBeNull();
     expect(reader.read(Buffer.from('junk'))).toBeNull();
   });

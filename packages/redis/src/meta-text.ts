@@ -6,10 +6,17 @@ import { isOrdinal, type StoreMeta } from '@tidemark/core';
  *
  *   1 <incarnation> <epoch> <revision> <horizon era> <xid> <base era> <xid> [<keyspace>=<scope>]...
  *
- * The leading 1 is the format. Only the canonical form counts; anything else is as good as no meta,
- * for the scripts as well.
+ * The leading 1 is the format, which every later format has there too: such a meta is not ours to replace.
+ * Of format 1 only the canonical form counts; anything else is as good as no meta, for the scripts as well.
  */
+const FORMAT = 1;
+const LEADING_FORMAT = /^([1-9]\d{0,8}) /;
 const PATTERN = /^1 ([!-~]+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)((?: [^= ]+=\d+)*)$/;
+
+/** True for the meta of a later release, whatever it says. */
+export function isLaterMeta(text: string): boolean {
+  return Number(LEADING_FORMAT.exec(text)?.[1] ?? 0) > FORMAT;
+}
 
 /** Reads a meta; null for text that is not one, or of another format. Never throws. */
 export function readMeta(text: string): StoreMeta | null {
@@ -44,7 +51,7 @@ export function readMeta(text: string): StoreMeta | null {
 
 /** The canonical text of a meta, as the scripts write it. */
 export function metaText({ incarnation, epoch, revision, horizon, base, scopes }: StoreMeta): string {
-  const fixed = [1, incarnation, epoch, revision, horizon.era, horizon.xid, base.era, base.xid];
+  const fixed = [FORMAT, incarnation, epoch, revision, horizon.era, horizon.xid, base.era, base.xid];
   return [...fixed, ...[...scopes].map(([name, n]) => `${name}=${n}`)].join(' ');
 }
 
@@ -62,12 +69,14 @@ export interface KnownMeta {
 /** Parses a meta again only when its text changed: it comes with every read. */
 export class MetaReader {
   #bytes: Buffer | null = null;
-  #known: KnownMeta | null = null;
+  #known: KnownMeta | 'later' | null = null;
 
-  read(bytes: Buffer): KnownMeta | null {
+  /** Null for what is no meta; `later` for one of a later release. */
+  read(bytes: Buffer): KnownMeta | 'later' | null {
     if (!this.#bytes?.equals(bytes)) {
-      const meta = readMeta(bytes.toString('latin1'));
-      this.#known = meta && { meta, life: lifeOf(meta.incarnation) };
+      const text = bytes.toString('latin1');
+      const meta = readMeta(text);
+      this.#known = meta ? { meta, life: lifeOf(meta.incarnation) } : isLaterMeta(text) ? 'later' : null;
       this.#bytes = Buffer.from(bytes); // A copy: the original shares its memory with a whole reply.
     }
     return this.#known;

@@ -58,6 +58,7 @@ export class RedisStore implements Store {
       this.#connection.redis.mgetBuffer([this.#metaKey, ...recordKeys]),
     );
     const known = metaBytes ? this.#metaReader.read(metaBytes) : null;
+    if (known === 'later') throw this.#connection.later();
     if (metaBytes && !known) this.#options.onUnreadable(this.#metaKey);
     const records = recordBytes.map((bytes, i): StoredRecord | null => {
       if (!bytes || !known) return null;
@@ -205,6 +206,8 @@ export class RedisStore implements Store {
   }
 
   async claim(role: string, holder: string, ttlMs: number): Promise<boolean> {
+    // Who can't work on this store must not keep the role from those who can.
+    await this.read([]);
     return this.#hold(this.#roleKey(role), holder, ttlMs);
   }
 

@@ -84,7 +84,9 @@ it('a value newer than its tidemark was not written by us', async () => {
 
 describe.each([
   ['text', 'not a meta'],
-  ['a later format', '2 life 0 0 1 100 1 100'],
+  ['a format with too many digits', '9999999999 life 0 0 1 100 1 100'],
+  ['a format of nothing', '2'],
+  ['format 0', '0 life 0 0 1 100 1 100'],
   ['numbers out of range', `1 life 0 ${2 ** 60} 1 100 1 100`],
   ['numbers that are not canonical', '1 life 00 0 1 100 1 100'],
   ['bytes', '\u0000\u00ff\u2028'],

@@ -77,7 +77,7 @@ export class FeedFollower {
     if (!decoded.ok || decoded.message.kind !== 'feed') {
       // Nobody else may speak here; the hole in the numbers will show what was lost.
       this.#telemetry.record({
-        type: 'bad-message',
+        type: !decoded.ok && decoded.later ? 'later-message' : 'bad-message',
         from: 'feed',
         reason: decoded.ok ? 'kind' : decoded.why,
       });

@@ -38,6 +38,16 @@ export class StoreUnavailableError extends TidemarkError {
   }
 }
 
+/**
+ * The region's store was written by a later release than this process. It works as if the store were away,
+ * and leaves the store and its applier role to processes of that release.
+ */
+export class StoreFormatError extends TidemarkError {
+  constructor(message: string, options?: ErrorOptions) {
+    super('E_STORE_FORMAT', message, options);
+  }
+}
+
 /** The bus did not acknowledge in time. The relay will publish from the changelog. */
 export class BusUnavailableError extends TidemarkError {
   constructor(message: string, options?: ErrorOptions) {

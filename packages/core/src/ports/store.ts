@@ -44,7 +44,8 @@ export interface LeaseAnswer {
  * A region's shared tier (L2). Every method is one atomic step for each key, and equals the pure
  * functions of `protocol/`; the conformance suite drives both with the same histories.
  *
- * Methods reject with a `StoreUnavailableError` when the store can't be reached within the
+ * Methods reject with a `StoreFormatError` when the store was written by a later release (tidemarks are
+ * raised all the same), and with a `StoreUnavailableError` when the store can't be reached within the
  * adapter's command timeout. They never hang.
  */
 export interface Store {

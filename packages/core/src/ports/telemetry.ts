@@ -54,6 +54,8 @@ export type EngineEvent =
   | { readonly type: 'gap'; readonly from: string; readonly reason: string }
   | { readonly type: 'resync'; readonly changes: number; readonly ms: number; readonly ok: boolean }
   | { readonly type: 'bad-message'; readonly from: string; readonly reason: string }
+  /** A message of a later release, which this one leaves aside. */
+  | { readonly type: 'later-message'; readonly from: string; readonly reason: string }
   | { readonly type: 'feed-gap'; readonly reason: string }
   | { readonly type: 'staleness-bound'; readonly scope: 'region' | 'node'; readonly ms: number }
   | { readonly type: 'store-error'; readonly operation: string }

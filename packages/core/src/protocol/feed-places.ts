@@ -1,4 +1,4 @@
-import type { Numbering } from './wire.ts';
+import type { Numbering } from './wire-envelope.ts';
 
 /** Feed lives remembered by one node; the longest unheard is forgotten first. */
 const LIVES_MAX = 8;

@@ -38,6 +38,27 @@ describe('RelayChain', () => {
     expect(chain.note('a', 4, true)).toBe('whole');
   });
 
+  it('a message that can not be read keeps the numbers dense, but the next barrier of its life does not count', () => {
+    const chain = new RelayChain();
+    chain.note('a', 1, true);
+    chain.note('b', 1, true);
+    chain.skip('a', 2);
+    expect(chain.note('b', 2, true)).toBe('whole');
+    expect(chain.note('a', 3, false)).toBe('hole');
+    expect(chain.note('a', 4, true)).toBe('hole');
+    expect(chain.note('a', 5, true)).toBe('whole');
+    chain.skip('a', 5); // Seen before, and counted.
+    chain.skip('a', 4);
+    expect(chain.note('a', 6, true)).toBe('whole');
+  });
+
+  it('a life that begins with one does not count its first barrier', () => {
+    const chain = new RelayChain();
+    chain.skip('a', 1);
+    expect(chain.note('a', 2, true)).toBe('hole');
+    expect(chain.note('a', 3, true)).toBe('whole');
+  });
+
   it('forgets the longest unheard life: it then counts as begun in the middle', () => {
     const chain = new RelayChain();
     chain.note('old', 1, true);

@@ -25,6 +25,11 @@ export class RelayChain {
     return whole ? 'whole' : 'hole';
   }
 
+  /** Notes a message that can't be read: it may carry changes, so the next barrier does not count. */
+  skip(life: string, seq: number): void {
+    if (this.note(life, seq, false) !== 'duplicate') this.#lives.get(life)!.whole = false;
+  }
+
   /** Something of this stream may be missing: no barrier counts until the next but one. */
   break(): void {
     for (const life of this.#lives.values()) life.whole = false;

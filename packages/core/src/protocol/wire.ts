@@ -1,36 +1,36 @@
 import type { Barrier, Echo, Invalidation, ShippedValue } from './event.ts';
+import {
+  bad,
+  isId,
+  judgeEnvelope,
+  later,
+  type Numbering,
+  unpackNumber,
+  type Unusable,
+  WIRE_FORMAT,
+} from './wire-envelope.ts';
 import { packValues, unpackValues } from './wire-values.ts';
 import { isKey } from './key.ts';
 import { PARTITIONS_MAX } from './partition.ts';
 import { isPosition, type Position } from './position.ts';
 import { isOrdinal, type Version } from './version.ts';
 
-/**
- * What travels on streams and channels: JSON text with a format number.
+/*
+ * What travels on streams and channels: JSON text in an envelope (`wire-envelope.ts`).
  *
  * | format | since | change |
  * |---|---|---|
  * | 1 | 0.1 | first |
  *
- * Readers ignore unknown fields; a message of an unknown format or kind is a format error, which an
- * applier treats as a hole in the stream.
+ * Readers ignore unknown fields. A message that only a later release understands is left aside: without a
+ * number it may always be missed; with one it may carry changes, so the next barrier does not count.
  */
-export const WIRE_FORMAT = 1;
 /** Invalidations in one message. */
 export const MESSAGE_EVENTS_MAX = 500;
 /** Echoes in one barrier or claim. */
 export const ECHOES_MAX = 1024;
 /** Characters of a message that a reader accepts. */
 export const MESSAGE_LENGTH_MAX = 1_048_576;
-
-const ID_LENGTH_MAX = 64;
-
-/** Numbers a sender's messages densely within one life, so that a hole is noticed. */
-export interface Numbering {
-  readonly life: string;
-  /** From 1. */
-  readonly seq: number;
-}
 
 /** From a writer, right after its commit. Unnumbered: losing it only costs time. */
 export interface BumpMessage {
@@ -84,9 +84,7 @@ export interface FeedMessage extends Numbering {
 
 export type WireMessage = StreamMessage | PingMessage | FeedMessage;
 
-export type Decoded<T> =
-  | { readonly ok: true; readonly message: T }
-  | { readonly ok: false; readonly why: string };
+export type Decoded<T> = { readonly ok: true; readonly message: T } | Unusable;
 
 export function encodeMessage(message: WireMessage): string {
   switch (message.kind) {
@@ -140,7 +138,8 @@ export function decodeMessage(text: string): Decoded<WireMessage> {
     return bad('not JSON');
   }
   if (!isObject(raw)) return bad('not an object');
-  if (raw['f'] !== WIRE_FORMAT) return bad(`format ${String(raw['f'])}, expected ${WIRE_FORMAT}`);
+  const unusable = judgeEnvelope(raw);
+  if (unusable) return unusable;
   switch (raw['k']) {
     case 'bump': {
       const invalidations = unpackEvents(raw['ev']);
@@ -180,15 +179,12 @@ export function decodeMessage(text: string): Decoded<WireMessage> {
       return claim ? good({ kind: 'feed', ...number, invalidations, claim }) : bad('claim');
     }
     default:
-      return bad(`kind ${String(raw['k'])}`);
+      return typeof raw['k'] === 'string' ? later(raw, `kind ${raw['k']}`) : bad('no kind');
   }
 }
 
 function good(message: WireMessage): Decoded<WireMessage> {
   return { ok: true, message };
-}
-function bad(why: string): Decoded<WireMessage> {
-  return { ok: false, why };
 }
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -196,9 +192,6 @@ function isObject(value: unknown): value is Record<string, unknown> {
 /** JSON has no infinity, but a number that is too big becomes one. */
 function isFiniteNumber(value: unknown): value is number {
   return Number.isFinite(value);
-}
-function isId(value: unknown): value is string {
-  return typeof value === 'string' && value.length > 0 && value.length <= ID_LENGTH_MAX;
 }
 function copy(position: Position): Position {
   return { era: position.era, xid: position.xid };
@@ -234,11 +227,6 @@ function unpackEvents(raw: unknown): Invalidation[] | null {
 
 function packNumber({ life, seq }: Numbering): { l: string; s: number } {
   return { l: life, s: seq };
-}
-
-function unpackNumber(raw: Record<string, unknown>): Numbering | null {
-  const { l, s } = raw;
-  return isId(l) && isOrdinal(s) && s > 0 ? { life: l, seq: s } : null;
 }
 
 function packEchoes(echoes: readonly Echo[]): unknown[] {

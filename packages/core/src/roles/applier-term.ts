@@ -179,6 +179,7 @@ export class ApplierTerm {
     const shipped: ShippedValue[] = [];
     for (const { region, message, discontinuity } of received) {
       const decoded = message && this.#decode(region, message);
+      if (decoded === 'left-aside') continue;
       if (!decoded) {
         this.#chains.get(region)!.break();
         if (discontinuity) this.#noteGap(region, discontinuity);
@@ -220,7 +221,7 @@ export class ApplierTerm {
     );
   }
 
-  #decode(region: RegionId, { data }: BusMessage): StreamMessage | null {
+  #decode(region: RegionId, { data }: BusMessage): StreamMessage | 'left-aside' | null {
     const decoded = decodeMessage(data);
     if (
       decoded.ok &&
@@ -230,6 +231,12 @@ export class ApplierTerm {
         decoded.message.kind === 'barrier')
     ) {
       return decoded.message;
+    }
+    if (!decoded.ok && decoded.later) {
+      const { numbering } = decoded.later;
+      if (numbering) this.#chains.get(region)!.skip(numbering.life, numbering.seq);
+      this.#options.telemetry.record({ type: 'later-message', from: region, reason: decoded.why });
+      return 'left-aside';
     }
     const reason = decoded.ok ? `kind ${decoded.message.kind}` : decoded.why;
     this.#options.telemetry.record({ type: 'bad-message', from: region, reason });

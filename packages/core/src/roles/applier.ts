@@ -1,5 +1,6 @@
 import type { AnyKeyspace } from '../node/options.ts';
 import type { Bus } from '../ports/bus.ts';
+import { StoreFormatError } from '../ports/errors.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { SourceOfTruth } from '../ports/source.ts';
 import type { Store } from '../ports/store.ts';
@@ -74,8 +75,11 @@ export class Applier {
         await sleep(runtime, OFFER_MS, signal);
         if (signal.aborted) break;
       }
-      // A store that is down can't say who holds the role: the holder goes on feeding its nodes.
-      const held = await this.#store.claim(ROLE, holder, CLAIM_TTL_MS).catch(() => term !== null);
+      // A store that is down can't say who holds the role: the holder goes on feeding its nodes. One that a
+      // later release has taken over is for appliers of that release.
+      const held = await this.#store
+        .claim(ROLE, holder, CLAIM_TTL_MS)
+        .catch((error: unknown) => term !== null && !(error instanceof StoreFormatError));
       if (held && !term) {
         term = new ApplierTerm(this.#source, this.#bus, this.#store, this.#options);
         try {

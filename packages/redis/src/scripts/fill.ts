@@ -10,7 +10,8 @@ import { PRELUDE } from './prelude.ts';
  * Returns: the verdict.
  */
 export const FILL = `${PRELUDE}
-local meta = get_meta(KEYS[1])
+local meta, later = get_meta(KEYS[1])
+if later then return LATER end
 local record = get_record(KEYS[2])
 local leased = ARGV[15] ~= '' and get(KEYS[3]) == ARGV[15]
 if leased then redis.call('DEL', KEYS[3]) end

@@ -7,7 +7,8 @@ import { PRELUDE } from './prelude.ts';
  * Returns: meta text.
  */
 export const INITIALISE = `${PRELUDE}
-local meta = get_meta(KEYS[1])
+local meta, later = get_meta(KEYS[1])
+if later then return LATER end
 if not meta then
   local e, x = tonumber(ARGV[2]), tonumber(ARGV[3])
   meta = { inc = ARGV[1], epoch = 0, rev = 0, he = e, hx = x, be = e, bx = x, scopes = {}, names = {} }
@@ -25,7 +26,8 @@ return meta_text(meta)
  * KEYS: 1 meta. ARGV: 1 base era, 2 base xid. Returns: nothing of interest.
  */
 export const RAISE_EPOCH = `${PRELUDE}
-local meta = get_meta(KEYS[1])
+local meta, later = get_meta(KEYS[1])
+if later then return LATER end
 if not meta then return 0 end
 local e, x = tonumber(ARGV[1]), tonumber(ARGV[2])
 meta.epoch = meta.epoch + 1

@@ -28,9 +28,13 @@ local function meta_text(m)
   for _, name in ipairs(m.names) do table.insert(parts, name .. '=' .. num(m.scopes[name])) end
   return table.concat(parts, ' ')
 end
+-- The meta, or nil, and whether there is one of a later release: that is not ours to replace.
+local LATER = redis.error_reply('TIDEMARK_LATER the meta has a later format')
 local function get_meta(key)
   local text = get(key)
   if not text then return nil end
+  local format = string.match(text, '^([1-9]%d*) ')
+  if format and #format <= 9 and tonumber(format) > 1 then return nil, true end
   local inc, epoch, rev, he, hx, be, bx, rest =
     string.match(text, '^1 ([!-~]+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)(.*)$')
   if not inc then return nil end

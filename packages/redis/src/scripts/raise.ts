@@ -12,7 +12,7 @@ import { PRELUDE } from './prelude.ts';
  * Returns: outcome, meta text ('' = none).
  */
 export const RAISE = `${PRELUDE}
-local meta = get_meta(KEYS[1])
+local meta, later = get_meta(KEYS[1])
 local mark, expect, ttl, forget = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local at = 13
 local dirty = false
@@ -67,6 +67,8 @@ local function advance(fe, fx, te, tx)
   return 'advanced'
 end
 
+-- Tidemarks are the same in every format; all else of a later release is not ours to change.
+if later then return LATER end
 if not meta then return { 'uninitialised', '' } end
 local outcome = 'applied'
 if mark ~= '' then

@@ -9,7 +9,8 @@ import { PRELUDE } from './prelude.ts';
  * Returns: the verdict, meta text ('' = none).
  */
 export const WATCH = `${PRELUDE}
-local meta = get_meta(KEYS[1])
+local meta, later = get_meta(KEYS[1])
+if later then return LATER end
 if not meta then return { 'uninitialised', '' } end
 local text = meta_text(meta)
 if tonumber(ARGV[5]) < (meta.scopes[ARGV[1]] or 0) then return { 'scope', text } end
