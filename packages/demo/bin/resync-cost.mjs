@@ -11,6 +11,9 @@ const print = console.log;
 // Standard output belongs to the result: with --json it is one document.
 console.log = console.error;
 
+/** @param {string | number} value */
+const cell = (value) => String(value).padStart(14);
+
 await main(async () => {
   await ensureNpm();
   await ensureBuild();
@@ -24,8 +27,7 @@ await main(async () => {
     return 0;
   }
   const columns = ['entries', 'changed', 'rows', 'queries', 'invalidations', 'batches', 'ms'];
-  const cells = (row) => columns.map((name) => String(row(name)).padStart(14)).join('');
-  print(cells((name) => name));
-  for (const cost of costs) print(cells((name) => (name === 'ms' ? cost.ms.toFixed(0) : cost[name])));
+  print(columns.map(cell).join(''));
+  for (const cost of costs) print(columns.map((name) => cell(Math.round(cost[name]))).join(''));
   return 0;
 });

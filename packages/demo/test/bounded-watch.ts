@@ -13,11 +13,20 @@ export class BoundedWatch {
   #n = 1_000;
   #reads = 0;
   #stopped = false;
+  readonly #graceMs: number;
   readonly #watching: Promise<void>[];
 
-  /** Reads of the nodes that are bounded to 1 s are watched until `stop`. */
-  constructor(nodes: readonly TidemarkNode<SqlExecutor>[], write: (value: string) => Promise<unknown>) {
+  /**
+   * Reads of the nodes that are bounded to 1 s are watched until `stop`; `graceMs` is what an uneven
+   * clock of theirs may add.
+   */
+  constructor(
+    nodes: readonly TidemarkNode<SqlExecutor>[],
+    write: (value: string) => Promise<unknown>,
+    graceMs = 0,
+  ) {
     this.#write = write;
+    this.#graceMs = graceMs;
     this.#watching = nodes.map((node) => this.#watch(node));
   }
 
@@ -42,7 +51,8 @@ export class BoundedWatch {
       const beganMs = performance.now();
       const found = await node.get(items, { id: 1 }, { consistency: bounded(BOUND_MS) }).catch(() => null);
       this.#reads += 1;
-      const due = this.#acknowledged.findLast(({ atMs }) => atMs < beganMs - BOUND_MS)?.n ?? 0;
+      const due =
+        this.#acknowledged.findLast(({ atMs }) => atMs < beganMs - BOUND_MS - this.#graceMs)?.n ?? 0;
       if (found && Number(found.value) < due) {
         this.violations.push(`${found.value} was read after ${due} had been acknowledged for ${BOUND_MS} ms`);
       }

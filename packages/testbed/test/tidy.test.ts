@@ -117,6 +117,19 @@ it('the pure rules have no clock, no chance, no timers and no Node', () => {
   expect(found).toEqual([]);
 });
 
+it('in core only what people read has a wall clock, and the runtime alone has clocks of its own', () => {
+  const readers = ['node/publisher.ts', 'roles/relay.ts', 'roles/applier-term.ts', 'ports/runtime.ts'];
+  const found = offences((source) => {
+    const file = /^packages\/core\/src\/(.*)$/.exec(source.path)?.[1];
+    if (file === undefined || isTest(source) || file.startsWith('runtime/')) return [];
+    return [
+      ...(/\bwallMs\b/.test(source.code) && !readers.includes(file) ? ['reads a wall clock'] : []),
+      ...(/\b(?:Date|performance)\b|\bsetTimeout\b/.test(source.code) ? ['has a clock of its own'] : []),
+    ];
+  });
+  expect(found).toEqual([]);
+});
+
 it(`no file has more than ${LINES_MAX} lines`, () => {
   const found = offences(({ text }) => {
     const lines = text.trimEnd().split('\n').length;
