@@ -1,4 +1,4 @@
-import { bounded } from '@tidemark/core';
+import { bounded, noTelemetry, type Telemetry } from '@tidemark/core';
 import { startPostgresStandby, startProxy } from '@tidemark/testbed';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Item, items, type OpenNode, Regions } from './regions-harness.ts';
@@ -117,6 +117,24 @@ describe('a source that went back in time', () => {
       for (const id of [1, 2]) await Promise.all(nodes.map((each) => settles(each, id, 'after')));
     },
   );
+});
+
+it('a barrier that echoes a later ping gives a source away that went back, long before silence does', async () => {
+  await Promise.all(nodes.map(({ node }) => node.close()));
+  const record = vi.fn<Telemetry['record']>();
+  const us = await regions.node('us', { pingInterval: 2_500, telemetry: { ...noTelemetry, record } });
+  await settles(us, 1, 'kept');
+  const backup = await regions.postgres.backUp();
+  await regions.sql(1, 'abandoned');
+  await settles(us, 1, 'abandoned');
+  await regions.postgres.stop();
+  await regions.postgres.restore(backup);
+  await regions.postgres.start();
+  await vi.waitFor(() => {
+    const gaps = record.mock.calls.map(([event]) => event).filter(({ type }) => type === 'gap');
+    expect(gaps.at(-1)).toMatchObject({ reason: 'the source went back' });
+  }, WAIT);
+  await vi.waitFor(async () => expect((await us.node.get(items, { id: 1 }))?.value).toBe('kept'), WAIT);
 });
 
 describe('a standby that was promoted without the last commits', () => {
