@@ -125,7 +125,7 @@ async function resyncOnce(
     },
   });
   const bus = memoryBus(systemRuntime);
-  let done = (_: Omit<ResyncCost, 'entries' | 'changed'>): void => {};
+  let done: (cost: Omit<ResyncCost, 'entries' | 'changed'>) => void = () => {};
   const resynced = new Promise<Omit<ResyncCost, 'entries' | 'changed'>>((resolve) => (done = resolve));
   const node = await startNode({
     keyspaces: [keyspace({ name: 'row', params: { id: 'int' }, load: async () => null })],
