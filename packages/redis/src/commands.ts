@@ -1,4 +1,4 @@
-import type { Redis } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { FILL } from './scripts/fill.ts';
 import { HOLD, LET_GO } from './scripts/hold.ts';
 import { INITIALISE, RAISE_EPOCH } from './scripts/life.ts';
@@ -24,7 +24,7 @@ const LUA = {
 export type Commands = Readonly<Record<keyof typeof LUA, Command>>;
 
 /** Adds the scripts to a connection; each is sent in full only when the server does not know it. */
-export function defineCommands(redis: Redis): Commands {
+export function defineCommands(redis: Redis | Cluster): Commands {
   for (const [name, lua] of Object.entries(LUA)) redis.defineCommand(name, { lua });
   return redis as unknown as Commands;
 }

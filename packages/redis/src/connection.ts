@@ -1,12 +1,24 @@
 import { StoreFormatError, StoreUnavailableError } from '@tidemark/core';
-import { Redis } from 'ioredis';
+import { type Cluster, Redis } from 'ioredis';
 import type { ResolvedRedisOptions } from './options.ts';
 import { StoreClock } from './store-clock.ts';
 
 const CLOCK_EVERY_MS = 30_000;
 
+/** What a store needs of its way to Redis. */
+export interface StoreConnection {
+  readonly redis: Redis | Cluster;
+  /** Awaits a command; whatever goes wrong becomes a StoreUnavailableError. */
+  run<T>(command: Promise<T>): Promise<T>;
+  /** Redis' clock, ms. */
+  nowMs(): Promise<number>;
+  /** Servers that may have keys of this store. */
+  scanned(): readonly Redis[];
+  close(): Promise<void>;
+}
+
 /** One connection that reconnects by itself, and knows what Redis' clock shows. */
-export class Connection {
+export class Connection implements StoreConnection {
   readonly redis: Redis;
   readonly #clock = new StoreClock();
   readonly #clockTimer: NodeJS.Timeout;
@@ -73,6 +85,10 @@ export class Connection {
   async nowMs(): Promise<number> {
     if (!this.#clock.isSet) await this.#setClock();
     return this.#clock.nowMs();
+  }
+
+  scanned(): readonly Redis[] {
+    return [this.redis];
   }
 
   /** Waits for commands under way, as long as their timeout allows. */

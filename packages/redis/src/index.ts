@@ -1,2 +1,3 @@
+export { type RedisClusterOptions, redisClusterStore } from './cluster-store.ts';
 export type { RedisStoreOptions } from './options.ts';
 export { RedisStore, redisStore } from './redis-store.ts';

@@ -22,7 +22,7 @@ import {
   type WatchAnswer,
 } from '@tidemark/core';
 import { type Commands, defineCommands } from './commands.ts';
-import { Connection } from './connection.ts';
+import { Connection, type StoreConnection } from './connection.ts';
 import { dependenciesText } from './dependencies-text.ts';
 import { MetaReader, readMeta } from './meta-text.ts';
 import { type RedisStoreOptions, type ResolvedRedisOptions, resolveRedisOptions } from './options.ts';
@@ -36,14 +36,14 @@ const SCRIPT_EVENTS_MAX = 500;
 /** A region's store in Redis: pointer records read by one `MGET`, changed by atomic scripts. */
 export class RedisStore implements Store {
   readonly #options: ResolvedRedisOptions;
-  readonly #connection: Connection;
+  readonly #connection: StoreConnection;
   readonly #commands: Commands;
   readonly #metaReader = new MetaReader();
   readonly #metaKey: string;
   readonly #stateKeys: readonly [meta: string, mark: string, history: string];
 
   /** @internal use `redisStore` */
-  constructor(options: ResolvedRedisOptions, connection: Connection) {
+  constructor(options: ResolvedRedisOptions, connection: StoreConnection) {
     this.#options = options;
     this.#connection = connection;
     this.#commands = defineCommands(connection.redis);
@@ -217,14 +217,16 @@ export class RedisStore implements Store {
 
   async *keys(): AsyncGenerator<readonly string[]> {
     const prefix = `${this.#options.namespace}:{`;
-    let cursor = '0';
-    do {
-      const [next, found] = await this.#run(
-        this.#connection.redis.scan(cursor, 'MATCH', `${prefix}*}`, 'COUNT', SCAN_COUNT),
-      );
-      cursor = next;
-      if (found.length > 0) yield found.map((key) => key.slice(prefix.length, -1));
-    } while (cursor !== '0');
+    for (const server of this.#connection.scanned()) {
+      let cursor = '0';
+      do {
+        const [next, found] = await this.#run(
+          server.scan(cursor, 'MATCH', `${prefix}*}`, 'COUNT', SCAN_COUNT),
+        );
+        cursor = next;
+        if (found.length > 0) yield found.map((key) => key.slice(prefix.length, -1));
+      } while (cursor !== '0');
+    }
   }
 
   async close(): Promise<void> {

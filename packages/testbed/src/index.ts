@@ -5,3 +5,10 @@ export { type PostgresStandby, startPostgresStandby } from './postgres-standby.t
 export { type Proxy, type ProxyOptions, startProxy } from './proxy.ts';
 export { startRedis } from './redis.ts';
 export type { Server } from './server.ts';
+export {
+  type RedisClusterServers,
+  type RedisClusterShape,
+  type RedisShard,
+  startRedisCluster,
+} from './redis-cluster.ts';
+export { holdReplication, promoteReplica, startRedisReplica } from './redis-replica.ts';

@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StoreUnavailableError } from '@tidemark/core';
+import { Cluster, type Redis } from 'ioredis';
+import type { ResolvedRedisOptions } from './options.ts';
+
+const OPEN_MAX_MS = 2_000;
+const RETRY_FIRST_MS = 25;
+const RETRY_MAX_MS = 1_000;
+/** A master that hangs never says that its slots moved: the others are asked. */
+const SLOTS_EVERY_MS = 1_000;
+const REDIRECTIONS_MAX = 4;
+
+/** One client of a Redis Cluster, shared by all partitions of a store. */
+export class ClusterConnection {
+  readonly cluster: Cluster;
+  readonly #nodes: readonly string[];
+  readonly #commandTimeoutMs: number;
+  #lastError: Error | null = null;
+  #closing: Promise<void> | null = null;
+
+  constructor(nodes: readonly string[], { redis, commandTimeoutMs }: ResolvedRedisOptions) {
+    this.#nodes = nodes;
+    this.#commandTimeoutMs = commandTimeoutMs;
+    const { retryStrategy: _, reconnectOnError: __, enableOfflineQueue: ___, ...redisOptions } = redis;
+    this.cluster = new Cluster([...nodes], {
+      redisOptions: { ...redisOptions, replyMapping: 'legacy' },
+      enableOfflineQueue: false,
+      // A command whose connection broke may have been done: it is not sent again.
+      retryDelayOnFailover: 0,
+      retryDelayOnClusterDown: 0,
+      maxRedirections: REDIRECTIONS_MAX,
+      slotsRefreshTimeout: Math.max(500, commandTimeoutMs),
+      slotsRefreshInterval: SLOTS_EVERY_MS,
+      clusterRetryStrategy: (attempt) =>
+        Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2),
+    });
+    this.cluster.on('error', (error: Error) => {
+      this.#lastError = error; // Without a listener it would be thrown.
+    });
+    this.cluster.on('ready', () => (this.#lastError = null));
+    // Or its first commands would wait in a queue while it connects.
+    this.cluster.on('+node', (node: Redis) => void node.connect().catch(() => {}));
+  }
+
+  /** Resolves when connected, or when that takes too long: the store then comes later. */
+  async opened(): Promise<void> {
+    const { cluster } = this;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        for (const event of ['ready', 'end']) cluster.off(event, done);
+        resolve();
+      };
+      const timer = setTimeout(done, OPEN_MAX_MS);
+      for (const event of ['ready', 'end']) cluster.once(event, done);
+    });
+    await Promise.race([Promise.all(this.masters().map(isUp)), sleep(OPEN_MAX_MS, null, { ref: false })]);
+  }
+
+  /** Awaits a command, redirections included; whatever goes wrong becomes a StoreUnavailableError. */
+  async run<T>(command: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new Error(`no answer within ${this.#commandTimeoutMs} ms`)),
+        this.#commandTimeoutMs,
+      );
+    });
+    try {
+      return await Promise.race([command, late]);
+    } catch (cause) {
+      const error = cause instanceof Error ? cause : this.#lastError;
+      throw new StoreUnavailableError(
+        `Redis Cluster at ${this.#nodes.join(', ')} did not do it: ${error?.message ?? String(cause)}; reads and ` +
+          `writes go on without it, check that the shard is up and reachable`,
+        { cause },
+      );
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  masters(): readonly Redis[] {
+    return this.cluster.nodes('master');
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.cluster.status === 'end') return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#commandTimeoutMs);
+      this.cluster.once('end', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+      this.cluster.disconnect();
+    });
+  }
+}
+
+function isUp(node: Redis): Promise<void> {
+  if (node.status === 'ready' || node.status === 'end') return Promise.resolve();
+  return new Promise((resolve) => {
+    node.once('ready', resolve);
+    node.once('end', resolve);
+  });
+}

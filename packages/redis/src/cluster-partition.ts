@@ -1,0 +1,58 @@
+import type { Redis } from 'ioredis';
+import type { ClusterConnection } from './cluster-connection.ts';
+import type { StoreConnection } from './connection.ts';
+import { StoreClock } from './store-clock.ts';
+
+const CLOCK_EVERY_MS = 5_000;
+
+/** A cluster's client as the store of one partition uses it: the clock is that of the partition's own master. */
+export class ClusterPartition implements StoreConnection {
+  readonly redis: StoreConnection['redis'];
+  readonly #connection: ClusterConnection;
+  readonly #time: () => Promise<readonly [seconds: string, microseconds: string]>;
+  readonly #clock = new StoreClock();
+  #clockSetAtMs = Number.NEGATIVE_INFINITY;
+
+  /** @param slotKey any key of the partition's slot */
+  constructor(connection: ClusterConnection, slotKey: string) {
+    this.#connection = connection;
+    this.redis = connection.cluster;
+    connection.cluster.defineCommand('tidemarkTime', { numberOfKeys: 1, lua: "return redis.call('TIME')" });
+    const commands = connection.cluster as unknown as {
+      tidemarkTime(key: string): Promise<[string, string]>;
+    };
+    this.#time = () => commands.tidemarkTime(slotKey);
+  }
+
+  run<T>(command: Promise<T>): Promise<T> {
+    return this.#connection.run(command);
+  }
+
+  /** Ages decide only how long a value lives: until the new master's clock was read, the old one's is good enough. */
+  async nowMs(): Promise<number> {
+    const nowMs = performance.now();
+    if (nowMs - this.#clockSetAtMs > CLOCK_EVERY_MS) {
+      this.#clockSetAtMs = nowMs;
+      const setting = this.#setClock(nowMs);
+      if (!this.#clock.isSet) await setting;
+    }
+    return this.#clock.nowMs();
+  }
+
+  scanned(): readonly Redis[] {
+    return this.#connection.masters();
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  async #setClock(askedAtMs: number): Promise<void> {
+    try {
+      const [seconds, microseconds] = await this.run(this.#time());
+      this.#clock.set(Number(seconds), Number(microseconds), askedAtMs);
+    } catch {
+      // The old estimate is still good.
+    }
+  }
+}

@@ -1,0 +1,133 @@
+import { type OpenStore, storeDifferential, storeSuite } from '@tidemark/conformance';
+import { partitionOf, StoreUnavailableError } from '@tidemark/core';
+import { holdReplication, type RedisClusterServers, startRedisCluster } from '@tidemark/testbed';
+import { Cluster } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { redisClusterStore } from '../src/index.ts';
+import { fillOf, START, version } from './redis-harness.ts';
+
+const WAIT = { timeout: 20_000, interval: 25 };
+
+let servers: RedisClusterServers;
+let client: Cluster;
+let spaces = 0;
+
+beforeAll(async () => {
+  servers = await startRedisCluster();
+  client = new Cluster([...servers.urls]);
+  client.on('error', () => {});
+});
+afterAll(async () => {
+  client.disconnect();
+  await servers.close();
+});
+
+const open: OpenStore = async (options) => {
+  const namespace = `space${(spaces += 1)}`;
+  const store = await redisClusterStore({
+    nodes: servers.urls,
+    namespace,
+    partitions: 5,
+    commandTimeoutMs: 2_000,
+    ...options,
+  });
+  return {
+    store,
+    naive: {
+      get: (key) => client.get(`naive:${namespace}:${key}`),
+      set: async (key, value) => void (await client.set(`naive:${namespace}:${key}`, value)),
+      del: async (key) => void (await client.del(`naive:${namespace}:${key}`)),
+    },
+    clear: async () => {
+      for (const server of client.nodes('master')) {
+        for (const key of await server.keys(`${namespace}:*`)) await server.del(key);
+      }
+    },
+    close: () => store.close(),
+  };
+};
+
+storeSuite('redis cluster', open);
+storeDifferential('redis cluster', open);
+
+describe('redis cluster', () => {
+  it('every partition has keys in one slot only, and they spread over all masters', async () => {
+    const store = await redisClusterStore({ nodes: servers.urls, namespace: 'spread' });
+    await store.initialise('life', START);
+    await store.apply({
+      invalidations: Array.from({ length: 200 }, (_, id) => ({ key: `city:${id}`, version: version(1) })),
+      expect: null,
+      mark: 'm',
+      advance: { from: START, to: START },
+    });
+    const slots = new Map<string, Set<number>>();
+    for (const [i, server] of client.nodes('master').entries()) {
+      const keys = await server.keys('spread:*');
+      expect(keys.length, `keys of master ${i}`).toBeGreaterThan(20);
+      for (const key of keys) {
+        const partition = /\{(.*?)\}/.exec(key)![1]!;
+        const slot = (await client.cluster('KEYSLOT', key)) as number;
+        slots.set(partition, (slots.get(partition) ?? new Set()).add(slot));
+      }
+    }
+    expect([...slots.values()].map(({ size }) => size)).toEqual(Array.from({ length: 16 }, () => 1));
+    await store.close();
+  });
+
+  it('processes that disagree on the number of partitions share nothing', async () => {
+    const options = { nodes: servers.urls, namespace: 'disagree' };
+    const many = await redisClusterStore({ ...options, partitions: 4 });
+    const few = await redisClusterStore({ ...options, partitions: 2 });
+    await many.initialise('life', START);
+    expect((await many.read([])).meta).not.toBeNull();
+    for (const partition of few.partitions) expect((await partition.read([])).meta).toBeNull();
+    await Promise.all([many.close(), few.close()]);
+  });
+
+  it.each([{ nodes: [] }, { nodes: ['redis://127.0.0.1:1'], partitions: 0 }])(
+    '%o is refused',
+    async (options) => {
+      await expect(redisClusterStore(options)).rejects.toMatchObject({ code: 'E_CONFIGURATION' });
+    },
+  );
+
+  it('a cluster that is away: opens all the same, rejects in time, closes', async () => {
+    const store = await redisClusterStore({ nodes: ['redis://127.0.0.1:1'], partitions: 2 });
+    await expect(store.partitions[0]!.read(['city:1'])).rejects.toThrow(StoreUnavailableError);
+    await store.close();
+  });
+
+  it('a shard whose master dies: the others go on, its replica comes back with what it had', async () => {
+    const store = await redisClusterStore({ nodes: servers.urls, namespace: 'failover', partitions: 8 });
+    const meta = await store.initialise('life', START);
+    const keys = Array.from({ length: 64 }, (_, id) => `city:${id}`);
+    for (const key of keys) await store.fill(fillOf(meta, { key }));
+    const { master } = servers.shards[0]!;
+    const owned = new Set(
+      (
+        await client
+          .nodes('master')
+          .find(({ options }) => options.port === master.port)!
+          .keys('failover:*')
+      ).map((key) => Number(/\{(\d+)/.exec(key)![1])),
+    );
+    expect(owned.size).toBeGreaterThan(0);
+    expect(owned.size).toBeLessThan(8);
+    await client.call('WAIT', ['1', '1000']).catch(() => {});
+    const lost = keys.find((key) => owned.has(partitionOf(key, 8)))!;
+    await holdReplication(master);
+    await store.raise([{ key: lost, version: version(2) }]);
+    await master.kill();
+    for (const key of keys) {
+      const partition = partitionOf(key, 8);
+      const answer = store.partitions[partition]!.read([key]);
+      if (owned.has(partition)) await expect(answer).rejects.toThrow(StoreUnavailableError);
+      else expect((await answer).records[0]!.value).not.toBeNull();
+    }
+    await vi.waitFor(async () => {
+      const answer = await store.partitions[partitionOf(lost, 8)]!.read([lost]);
+      expect(answer.records[0]!.tidemark).toEqual(version(1));
+    }, WAIT);
+    await store.close();
+  });
+});
