@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StoreUnavailableError } from '@tidemark/core';
+import { StoreFormatError, StoreUnavailableError } from '@tidemark/core';
 import { Cluster, type Redis } from 'ioredis';
 import type { ResolvedRedisOptions } from './options.ts';
 
@@ -57,7 +57,7 @@ export class ClusterConnection {
     await Promise.race([Promise.all(this.masters().map(isUp)), sleep(OPEN_MAX_MS, null, { ref: false })]);
   }
 
-  /** Awaits a command, redirections included; whatever goes wrong becomes a StoreUnavailableError. */
+  /** Awaits a command, redirections included; whatever goes wrong becomes a coded error. */
   async run<T>(command: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -69,6 +69,7 @@ export class ClusterConnection {
     try {
       return await Promise.race([command, late]);
     } catch (cause) {
+      if (cause instanceof Error && cause.message.includes('TIDEMARK_LATER')) throw this.later(cause);
       const error = cause instanceof Error ? cause : this.#lastError;
       throw new StoreUnavailableError(
         `Redis Cluster at ${this.#nodes.join(', ')} did not do it: ${error?.message ?? String(cause)}; reads and ` +
@@ -78,6 +79,15 @@ export class ClusterConnection {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** What to say of a store that a later release wrote. */
+  later(cause?: unknown): StoreFormatError {
+    return new StoreFormatError(
+      `the store in the Redis Cluster at ${this.#nodes.join(', ')} was written by a later release; upgrade this ` +
+        `process, until then it works without it`,
+      { cause },
+    );
   }
 
   masters(): readonly Redis[] {

@@ -1,3 +1,4 @@
+import type { StoreFormatError } from '@tidemark/core';
 import type { Redis } from 'ioredis';
 import type { ClusterConnection } from './cluster-connection.ts';
 import type { StoreConnection } from './connection.ts';
@@ -26,6 +27,10 @@ export class ClusterPartition implements StoreConnection {
 
   run<T>(command: Promise<T>): Promise<T> {
     return this.#connection.run(command);
+  }
+
+  later(cause?: unknown): StoreFormatError {
+    return this.#connection.later(cause);
   }
 
   /** Ages decide only how long a value lives: until the new master's clock was read, the old one's is good enough. */

@@ -8,8 +8,10 @@ const CLOCK_EVERY_MS = 30_000;
 /** What a store needs of its way to Redis. */
 export interface StoreConnection {
   readonly redis: Redis | Cluster;
-  /** Awaits a command; whatever goes wrong becomes a StoreUnavailableError. */
+  /** Awaits a command; whatever goes wrong becomes a StoreUnavailableError, or a StoreFormatError. */
   run<T>(command: Promise<T>): Promise<T>;
+  /** What to say of a store that a later release wrote. */
+  later(cause?: unknown): StoreFormatError;
   /** Redis' clock, ms. */
   nowMs(): Promise<number>;
   /** Servers that may have keys of this store. */
