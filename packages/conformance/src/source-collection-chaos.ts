@@ -66,11 +66,13 @@ export async function collectionChaos<Tx>(
       try {
         const { changes, horizon } = await readChanges(source, since, random() < 0.5 ? 1 : 1_000);
         floors.raise(changes);
+        // What was committed before the snapshot of a first read is not told: a region's `base` covers it.
+        if (since === null) knowsFrom = clock;
         since = horizon;
       } catch (error) {
         if ((error as { code?: unknown }).code !== 'E_HISTORY_GONE') throw error;
         startedOver += 1;
-        [floors, since, knowsFrom] = [new Floors(), null, clock];
+        [floors, since] = [new Floors(), null];
         continue;
       }
       const due = writes.filter(
