@@ -2,6 +2,8 @@ export * from './protocol/version.ts';
 export * from './protocol/position.ts';
 export * from './protocol/key.ts';
 export * from './protocol/record.ts';
+export type { DeadLetter } from './protocol/dead-letter.ts';
+export { type DeadLetterOffice, discardDeadLetters, listDeadLetters } from './roles/dead-letters.ts';
 export * from './protocol/partition.ts';
 export { type PartitionedStore, partitionedStore } from './store/partitioned-store.ts';
 export * from './protocol/dependency.ts';

@@ -23,6 +23,9 @@ export function engineMetrics(meter: Meter, identity: Attributes): (event: Engin
   const resynced = counter('resync.changes', 'Changes brought by resyncs');
   const badMessages = counter('bad_messages', 'Messages that could not be decoded');
   const laterMessages = counter('later_messages', 'Messages of a later release, left aside');
+  const deadLetters = meter.createGauge('tidemark.dead_letters', {
+    description: 'Changes of the changelog that the region can not apply',
+  });
   const feedGaps = counter('feed.gaps', 'Times a node lost or newly took its place in the feed');
   const bounds = duration('staleness_bound', 'Proven staleness bound at each proof');
   const storeErrors = counter('store.errors', 'Store commands that failed');
@@ -57,6 +60,8 @@ export function engineMetrics(meter: Meter, identity: Attributes): (event: Engin
         return badMessages.add(1, { ...identity, from: event.from });
       case 'later-message':
         return laterMessages.add(1, { ...identity, from: event.from });
+      case 'dead-letters':
+        return deadLetters.record(event.open, identity);
       case 'feed-gap':
         return feedGaps.add(1, { ...identity, reason: event.reason });
       case 'staleness-bound':

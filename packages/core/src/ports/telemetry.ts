@@ -56,6 +56,8 @@ export type EngineEvent =
   | { readonly type: 'bad-message'; readonly from: string; readonly reason: string }
   /** A message of a later release, which this one leaves aside. */
   | { readonly type: 'later-message'; readonly from: string; readonly reason: string }
+  /** Changes that the region can't apply; while there are any, nothing is proven fresh. */
+  | { readonly type: 'dead-letters'; readonly open: number }
   | { readonly type: 'feed-gap'; readonly reason: string }
   | { readonly type: 'staleness-bound'; readonly scope: 'region' | 'node'; readonly ms: number }
   | { readonly type: 'store-error'; readonly operation: string }

@@ -73,6 +73,8 @@ export class ApplierTerm {
   #working: Promise<void> = Promise.resolve();
   #ended = false;
   #resyncFailures = 0;
+  /** Changes that the last resync could not apply. */
+  #deadLetters = 0;
   #sourceFailures = 0;
   /** Pings sent since the applier last heard its own feed. */
   #unheardPings = 0;
@@ -335,6 +337,7 @@ export class ApplierTerm {
     const gapped = this.#partitions.filter(({ gap }) => gap !== null);
     for (const partition of gapped) partition.begin();
     let changes = 0;
+    let deadLetters = 0;
     let ok = false;
     try {
       await telemetry.trace(
@@ -349,13 +352,17 @@ export class ApplierTerm {
               changes += invalidations.length;
               this.#feed.invalidate(invalidations);
             },
+            onDeadLetters: (letters) => (deadLetters += letters.length),
           });
-          // A feed that is new to the nodes makes them start over.
-          if (done?.startOver) this.#feed = new FeedWriter(this.#bus, runtime.randomId());
+          // A feed that is new to the nodes makes them start over. Nobody told them of what a dead letter
+          // was about.
+          const resolved = this.#deadLetters > 0 && deadLetters === 0;
+          if (done?.startOver || resolved) this.#feed = new FeedWriter(this.#bus, runtime.randomId());
           if (done) this.#told = done.told;
         },
       );
       this.#sourceFailures = 0;
+      this.#noteDeadLetters(deadLetters);
       ok = gapped.every(({ gap }) => gap === null);
       // The others have applied what the next barrier will tell, not what this snapshot showed.
       if (gapped.length === this.#partitions.length) this.#prove(beganMs, hellos);
@@ -370,6 +377,12 @@ export class ApplierTerm {
       this.#resyncFailures += 1;
     }
     telemetry.record({ type: 'resync', changes, ms: runtime.monoMs() - beganMs, ok });
+  }
+
+  #noteDeadLetters(open: number): void {
+    if (open > 0) this.#noteGap('changelog', 'a change that can not be applied');
+    if (open !== this.#deadLetters) this.#options.telemetry.record({ type: 'dead-letters', open });
+    this.#deadLetters = open;
   }
 
   #observe(region: RegionId, { headers }: BusMessage, events: number): void {

@@ -3,6 +3,7 @@ import type { Runtime } from '../ports/runtime.ts';
 import type { SourceOfTruth } from '../ports/source.ts';
 import type { Invalidation } from '../protocol/event.ts';
 import { isScopeKey } from '../protocol/key.ts';
+import { type DeadLetter, siftChanges } from '../protocol/dead-letter.ts';
 import { comparePositions, type Position } from '../protocol/position.ts';
 import type { PartitionWriter } from './partition-writer.ts';
 
@@ -14,6 +15,8 @@ export interface ResyncParts {
   readonly runtime: Runtime;
   /** Told of everything that was applied, for the nodes. */
   readonly onApplied: (invalidations: readonly Invalidation[]) => void;
+  /** Told of changes that can't be applied: while there are any, no gap is closed. */
+  readonly onDeadLetters: (letters: readonly DeadLetter[]) => void;
 }
 
 export interface Resynced {
@@ -30,7 +33,9 @@ export interface Resynced {
  * Brings partitions up to now from the changelog, all from the horizon of the one that is furthest behind.
  * The cost grows with the number of changed keys. One that was found empty starts at a new snapshot.
  *
- * One that fails keeps its gap; the others go on. Rejects when the source is away.
+ * One that fails keeps its gap; the others go on. A change that can't be applied stops nothing else from
+ * being applied, but no horizon passes it.
+ * Rejects when the source is away.
  *
  * @param told up to where the applier's feed is complete, null at first. When another applier moved
  * the store further, the resync begins at `told`: what only the other one's feed said may be lost.
@@ -85,14 +90,14 @@ async function applySince(
   startOver: boolean,
   parts: ResyncParts,
 ): Promise<Resynced> {
-  const to = await applyChanges(since, partitions, parts);
-  await finish(partitions, since, to);
+  const { horizon: to, whole } = await applyChanges(since, partitions, parts);
+  if (whole) await finish(partitions, since, to);
   return { told: to, startOver: startOver || to.era > since.era };
 }
 
 /** Tidemarks first, then the meta that makes a store usable: nothing is visible in between. */
 async function initialise(partitions: readonly PartitionWriter[], parts: ResyncParts): Promise<Position> {
-  const { horizon, scopes } = await applyEdge(partitions, parts);
+  const { horizon, whole, scopes } = await applyEdge(partitions, parts);
   await Promise.all(
     partitions.map(async (partition) => {
       await partition.attempt((store) => store.initialise(parts.runtime.randomId(), horizon));
@@ -103,20 +108,20 @@ async function initialise(partitions: readonly PartitionWriter[], parts: ResyncP
       });
     }),
   );
-  await finish(partitions, horizon, horizon);
+  if (whole) await finish(partitions, horizon, horizon);
   return horizon;
 }
 
 /** The last resort: the changelog no longer tells what changed, so everything did. */
 async function raiseEpoch(partitions: readonly PartitionWriter[], parts: ResyncParts): Promise<Resynced> {
-  const { horizon } = await applyEdge(partitions, parts);
+  const { horizon, whole } = await applyEdge(partitions, parts);
   await Promise.all(
     partitions.map(async (partition) => {
       await partition.attempt((store) => store.raiseEpoch(horizon));
       partition.breakChain();
     }),
   );
-  await finish(partitions, horizon, horizon);
+  if (whole) await finish(partitions, horizon, horizon);
   return { told: horizon, startOver: true };
 }
 
@@ -124,37 +129,49 @@ async function raiseEpoch(partitions: readonly PartitionWriter[], parts: ResyncP
 async function applyEdge(
   partitions: readonly PartitionWriter[],
   parts: ResyncParts,
-): Promise<{ readonly horizon: Position; readonly scopes: readonly Invalidation[] }> {
+): Promise<Applied & { readonly scopes: readonly Invalidation[] }> {
   for (const partition of partitions) partition.breakChain();
   const scopes: Invalidation[] = [];
-  const horizon = await applyChanges(null, partitions, {
+  const applied = await applyChanges(null, partitions, {
     ...parts,
     onApplied(invalidations) {
       scopes.push(...invalidations.filter(({ key }) => isScopeKey(key)));
       parts.onApplied(invalidations);
     },
   });
-  return { horizon, scopes };
+  return { ...applied, scopes };
 }
 
-/** Applies all pages, and returns the horizon of the first. */
+interface Applied {
+  /** Horizon of the first page. */
+  readonly horizon: Position;
+  /** False when some changes could not be applied. */
+  readonly whole: boolean;
+}
+
+/** Applies what can be applied of all pages. */
 async function applyChanges(
   since: Position | null,
   partitions: readonly PartitionWriter[],
-  { source, onApplied }: ResyncParts,
-): Promise<Position> {
+  { source, onApplied, onDeadLetters }: ResyncParts,
+): Promise<Applied> {
   const first = await source.changes(since, { limit: PAGE_MAX });
+  let whole = true;
   for (let page = first; ;) {
-    const { changes } = page;
+    const { applicable, letters } = siftChanges(page.changes);
+    if (letters.length > 0) {
+      whole = false;
+      onDeadLetters(letters);
+    }
     await Promise.all(
       partitions.map((partition) =>
         partition.attempt(async () => {
-          await partition.write(changes);
+          await partition.write(applicable);
         }),
       ),
     );
-    onApplied(changes);
-    if (!page.next) return first.horizon;
+    onApplied(applicable);
+    if (!page.next) return { horizon: first.horizon, whole };
     page = await source.changes(since ?? first.horizon, { limit: PAGE_MAX, after: page.next });
   }
 }
