@@ -19,6 +19,7 @@ const DIRECTIONS = {
   cli: 'anything',
   demo: 'anything',
   bench: 'anything',
+  chaos: 'anything',
 };
 
 /** Names of the packages that the table knows. */

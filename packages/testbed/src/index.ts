@@ -12,3 +12,4 @@ export {
   startRedisCluster,
 } from './redis-cluster.ts';
 export { holdReplication, promoteReplica, startRedisReplica } from './redis-replica.ts';
+export { watchProcess } from './watchdog.ts';

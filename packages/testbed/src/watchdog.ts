@@ -21,6 +21,12 @@ export function watch(note: WatchdogNote): void {
   watchdog.stdin?.write(`${JSON.stringify(note)}\n`);
 }
 
+/** Has a child of this process killed when this process dies; call the answer once the child is gone. */
+export function watchProcess(pid: number): () => void {
+  watch({ verb: 'pid', what: pid, signal: 'SIGKILL' });
+  return () => watch({ verb: 'no-pid', what: pid });
+}
+
 function startWatchdog(): ChildProcess {
   const mark = writeMark();
   const args = mark === null ? [SCRIPT] : [SCRIPT, mark];

@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+// `npm run check-history -- FILE`: judges a history that a run kept.
+import { join } from 'node:path';
+import { ensureBuild, ensureNpm, main, ROOT, run } from '../../testbed/bin/bootstrap.mjs';
+
+console.log = console.error;
+
+await main(async () => {
+  await ensureNpm();
+  await ensureBuild();
+  return run(process.execPath, [join(ROOT, 'packages/chaos/dist/check-main.js'), ...process.argv.slice(2)], {
+    cwd: process.env['INIT_CWD'] ?? process.cwd(),
+  });
+});
