@@ -1,0 +1,224 @@
+import { describe, expect, it } from 'vitest';
+import { checkHistory } from './check.ts';
+import { type HistoryLine, parseLines, toHistory } from './history.ts';
+
+const RUN: HistoryLine = {
+  type: 'run',
+  format: 1,
+  seed: 1,
+  startMs: 0,
+  broken: null,
+  limits: { readMs: 1_000, writeMs: 2_000 },
+};
+
+/** A write of `item:1` by `eu-1`, committed as the given counter; acknowledged unless `outcome` says otherwise. */
+function write(counter: number, startMs: number, endMs: number, more: object = {}): HistoryLine[] {
+  const name = `w${counter}`;
+  const begun = { process: 'eu-1#1', region: 'eu', startMs, write: name, key: 'item:1', kind: 'put' };
+  return [
+    { type: 'commit', key: 'item:1', counter, write: name, absent: 'absent' in more },
+    { type: 'intent', ...begun },
+    { type: 'write', via: 'node', endMs, outcome: 'ok', storeTold: true, ...begun, ...more },
+  ];
+}
+
+/** A read of `item:1` that returned the given counter, or absence. */
+function read(counter: number | null, startMs: number, endMs: number, more: object = {}): HistoryLine {
+  return {
+    type: 'read',
+    process: 'eu-1#1',
+    region: 'eu',
+    key: 'item:1',
+    level: 'eventual',
+    startMs,
+    endMs,
+    outcome: 'ok',
+    value: counter === null ? null : { counter, write: `w${counter}`, settings: 0 },
+    tier: 'l2',
+    ...more,
+  };
+}
+
+/** The invariants that a history of these lines breaks. */
+function broken(...lines: (HistoryLine | HistoryLine[])[]): string[] {
+  const found = checkHistory(toHistory([RUN, ...lines.flat()]));
+  return [...new Set(found.map(({ invariant }) => invariant))];
+}
+
+const OTHER = { process: 'eu-2#1' };
+const ROLLBACK = { type: 'fault', kind: 'redis-rolled-back', target: 'eu', rolledBack: 'eu' } as const;
+
+describe('I1 and I2, fresh hits', () => {
+  it('what rises is good', () => {
+    expect(broken(write(1, 0, 1), read(1, 2, 3), write(2, 4, 5), read(2, 6, 7, OTHER))).toEqual([]);
+  });
+
+  it('a store that served a version never serves an older one', () => {
+    const before = [...write(1, 0, 1, OTHER), ...write(2, 2, 3, { ...OTHER, storeTold: false })];
+    expect(broken(before, read(2, 4, 5), read(1, 6, 7))).toEqual(['I2']);
+  });
+
+  it('two reads at once prove nothing about each other', () => {
+    const before = [...write(1, 0, 1, OTHER), ...write(2, 2, 3, { ...OTHER, storeTold: false })];
+    expect(broken(before, read(2, 4, 6), read(1, 5, 7))).toEqual([]);
+  });
+
+  it('a store that was rolled back starts over', () => {
+    const before = [...write(1, 0, 1, OTHER), ...write(2, 2, 3, { ...OTHER, storeTold: false })];
+    const back: HistoryLine = { ...ROLLBACK, startMs: 6, endMs: 7 };
+    expect(broken(before, read(2, 4, 5), back, read(1, 8, 9))).toEqual([]);
+    expect(broken(before, back, read(2, 8, 9), read(1, 10, 11))).toEqual(['I2']);
+  });
+
+  it('a process never reads below what it wrote, from any tier', () => {
+    expect(broken(write(1, 0, 1), write(2, 2, 3), read(1, 4, 5, { tier: 'l1' }))).toEqual(['I2']);
+    expect(broken(write(1, 0, 1), write(2, 2, 3), read(1, 4, 5, { tier: 'source' }))).toEqual(['I2']);
+  });
+
+  it('another process of the region may, unless the store was told', () => {
+    const untold = write(2, 2, 3, { storeTold: false });
+    expect(broken(write(1, 0, 1), untold, read(1, 4, 5, OTHER))).toEqual([]);
+    expect(broken(write(1, 0, 1), write(2, 2, 3), read(1, 4, 5, OTHER))).toEqual(['I2']);
+  });
+
+  it('the settings of one key are judged by that key', () => {
+    const settings = (counter: number): HistoryLine[] => [
+      { type: 'commit', key: '*', counter, write: `s${counter}`, absent: false },
+    ];
+    const showing = (key: string, of: number, startMs: number): HistoryLine =>
+      read(1, startMs, startMs + 1, { key, value: { counter: 1, write: 'w1', settings: of } });
+    const other: HistoryLine = { type: 'commit', key: 'item:2', counter: 1, write: 'w1', absent: false };
+    const before = [...write(1, 0, 1), other, ...settings(1), ...settings(2)];
+    expect(broken(before, showing('item:1', 2, 4), showing('item:2', 1, 6))).toEqual([]);
+    expect(broken(before, showing('item:1', 2, 4), showing('item:1', 1, 6))).toEqual(['I2']);
+  });
+});
+
+describe('I6, bounded', () => {
+  const within = { level: 'bounded', boundMs: 100, tier: 'l1', process: 'us-1#1', region: 'us' };
+
+  it('what was superseded longer ago than the bound is not served', () => {
+    const writes = [...write(1, 0, 1), ...write(2, 10, 20)];
+    expect(broken(writes, read(1, 119, 125, within))).toEqual([]);
+    expect(broken(writes, read(1, 121, 125, within))).toEqual(['I6']);
+    expect(broken(writes, read(2, 121, 125, within))).toEqual([]);
+  });
+
+  it('a write whose outcome nobody knows supersedes nothing', () => {
+    const writes = [...write(1, 0, 1), ...write(2, 10, 20, { outcome: 'error' })];
+    expect(broken(writes, read(1, 500, 501, within))).toEqual(['I10']);
+    const excused: HistoryLine = { type: 'fault', kind: 'x', target: '', startMs: 0, endMs: 1, sourceAway: 'all' };
+    expect(broken(writes, excused, read(1, 500, 501, within))).toEqual([]);
+  });
+
+  it('absence may be any absence up to the read', () => {
+    const gone = write(2, 10, 20, { absent: true });
+    expect(broken(write(1, 0, 1), gone, write(3, 30, 40), read(null, 50, 60, within))).toEqual([]);
+    expect(broken(write(1, 0, 1), gone, write(3, 30, 40), read(null, 150, 160, within))).toEqual(['I6']);
+  });
+
+  it('latest has a bound of nothing', () => {
+    const latest = { ...within, level: 'latest' };
+    const writes = [...write(1, 0, 1), ...write(2, 10, 20)];
+    expect(broken(writes, read(1, 19, 30, latest))).toEqual([]);
+    expect(broken(writes, read(1, 21, 30, latest))).toEqual(['I6']);
+  });
+});
+
+describe('I7, sessions', () => {
+  const session = { level: 'session', session: 's', tier: 'l1', region: 'us' };
+
+  it('reads its own writes, wherever', () => {
+    const own = [...write(1, 0, 1), ...write(2, 2, 3, { session: 's' })];
+    expect(broken(own, read(2, 4, 5, { ...session, process: 'us-1#1' }))).toEqual([]);
+    expect(broken(own, read(1, 4, 5, { ...session, process: 'us-1#1' }))).toEqual(['I7']);
+  });
+
+  it('never goes back', () => {
+    const writes = [...write(1, 0, 1), ...write(2, 2, 3)];
+    const reads = [
+      read(2, 4, 5, { ...session, process: 'us-1#1' }),
+      read(1, 6, 7, { ...session, process: 'ap-1#1', region: 'ap' }),
+    ];
+    expect(broken(writes, reads)).toEqual(['I7']);
+    expect(broken(writes, reads.toReversed().map((each, i) => ({ ...each, startMs: i, endMs: 4 + i })))).toEqual([]);
+  });
+});
+
+it('I8: members of several generations in one view', () => {
+  const view = { type: 'view', key: 'g', process: 'p', region: 'eu', startMs: 1, endMs: 2 } as const;
+  expect(broken({ ...view, members: ['a', 'a'] })).toEqual([]);
+  expect(broken({ ...view, members: ['a', 'b'] })).toEqual(['I8']);
+});
+
+describe('I10, availability', () => {
+  const failed = { outcome: 'error', code: 'E_STORE_UNAVAILABLE', value: undefined };
+  const fault = { type: 'fault', kind: 'x', target: 'eu', startMs: 5, endMs: 9 } as const;
+
+  it('a cache or bus that is down excuses nothing', () => {
+    expect(broken(write(1, 0, 1), fault, read(1, 6, 7, failed))).toEqual(['I10']);
+  });
+
+  it('Postgres out of reach does, for its region', () => {
+    expect(broken(write(1, 0, 1), { ...fault, sourceAway: ['eu'] }, read(1, 6, 7, failed))).toEqual([]);
+    expect(broken(write(1, 0, 1), { ...fault, sourceAway: ['us'] }, read(1, 6, 7, failed))).toEqual(['I10']);
+  });
+
+  it('so does being stopped', () => {
+    expect(broken(write(1, 0, 1), { ...fault, processes: ['eu-1#1'] }, read(1, 6, 7, failed))).toEqual([]);
+    expect(broken(write(1, 0, 1), { ...fault, processes: ['eu-2#1'] }, read(1, 6, 7, failed))).toEqual(['I10']);
+  });
+
+  it('a read that would rather fail may', () => {
+    const asked = { ...failed, level: 'bounded', boundMs: 9, whenUnproven: 'fail', code: 'E_STALENESS_UNPROVEN' };
+    expect(broken(write(1, 0, 1), read(1, 6, 7, asked))).toEqual([]);
+  });
+
+  it('nothing takes longer than its limit', () => {
+    expect(broken(write(1, 0, 1), read(1, 2, 1_003))).toEqual(['I10']);
+    expect(broken(write(1, 0, 2_001))).toEqual(['I10']);
+  });
+});
+
+describe('I4 and I5, the end', () => {
+  const final = { type: 'final', region: 'eu', process: 'eu-1#1', key: 'item:1' } as const;
+  const value = (counter: number) => ({ counter, write: `w${counter}`, settings: 0 });
+  const writes = [...write(1, 0, 1), ...write(2, 2, 3)];
+
+  it('every tier shows the last commit', () => {
+    expect(broken(writes, { ...final, tier: 'l1', value: value(2) })).toEqual([]);
+    expect(broken(writes, { ...final, tier: 'l1', value: value(1) })).toEqual(['I5']);
+    expect(broken(writes, { ...final, tier: 'l2', value: null })).toEqual(['I5']);
+  });
+
+  it('every region was asked for every key', () => {
+    expect(broken(writes, { ...final, tier: 'read', value: value(2) })).toEqual([]);
+    expect(broken(writes, { ...final, tier: 'read', value: value(1) })).toEqual(['I4']);
+    expect(broken(writes, { ...final, tier: 'read', key: 'item:2', value: null })).toEqual(['I4']);
+  });
+
+  it('a commit whose writer died counts like any other', () => {
+    const unknown: HistoryLine = { type: 'commit', key: 'item:1', counter: 3, write: 'dead', absent: false };
+    expect(broken(writes, unknown, { ...final, tier: 'read', value: value(2) })).toEqual(['I4']);
+  });
+});
+
+describe('integrity', () => {
+  it('what nobody wrote is not read', () => {
+    expect(broken(write(1, 0, 1), read(2, 2, 3))).toEqual(['integrity']);
+  });
+
+  it('nor what is about to be written', () => {
+    expect(broken(write(1, 10, 11), read(1, 2, 3))).toEqual(['integrity']);
+  });
+});
+
+describe('the file', () => {
+  it('a line that a killed process left unfinished is dropped', () => {
+    expect(parseLines(`${JSON.stringify(RUN)}\n{"type":"rea`)).toEqual([RUN]);
+  });
+
+  it('without a line about the run it is not a history', () => {
+    expect(() => toHistory([])).toThrow(/exactly one line/);
+  });
+});
