@@ -11,7 +11,6 @@ import type { Random } from './random.ts';
 import type { Topology } from './topology.ts';
 
 export const NODES_PER_REGION = 2;
-const READY_MAX_MS = 40_000;
 const ANSWER_MAX_MS = 45_000;
 
 export interface FleetOptions {
@@ -58,26 +57,30 @@ export class Member {
     if (this.child?.connected) this.child.send(message, () => {});
   }
 
-  /** Waits for one kind of message of the process that runs; rejects when it dies or takes too long. */
-  async heard<K extends FromChild['told']>(told: K): Promise<Extract<FromChild, { told: K }>> {
-    const signal = AbortSignal.timeout(told === 'ready' ? READY_MAX_MS : ANSWER_MAX_MS);
-    const { child, process } = this;
-    const gone = new AbortController();
-    const onExit = (): void => gone.abort(new Error(`${process} died before it said ${told}`));
-    child!.once('exit', onExit);
-    try {
-      for (;;) {
-        const [message] = (await once(child!, 'message', {
-          signal: AbortSignal.any([signal, gone.signal]),
-        })) as [FromChild];
-        if (message.told === told) return message as Extract<FromChild, { told: K }>;
-      }
-    } catch (error) {
-      if (gone.signal.aborted) throw gone.signal.reason;
-      throw new Error(`${process} did not say ${told} in time`, { cause: error });
-    } finally {
-      child!.off('exit', onExit);
-    }
+  /** The next message of one kind of the process that runs; rejects when it dies or takes too long. */
+  heard<K extends FromChild['told']>(told: K): Promise<Extract<FromChild, { told: K }>> {
+    const { process } = this;
+    const child = this.child!;
+    return new Promise((resolve, reject) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        child.off('message', onMessage);
+        child.off('exit', onExit);
+      };
+      const onMessage = (message: FromChild): void => {
+        if (message.told !== told) return;
+        done();
+        resolve(message as Extract<FromChild, { told: K }>);
+      };
+      const fail = (why: string): void => {
+        done();
+        reject(new Error(`${process} ${why}`));
+      };
+      const onExit = (): void => fail(`died before it said ${told}`);
+      const timer = setTimeout(fail, ANSWER_MAX_MS, `did not say ${told} within ${ANSWER_MAX_MS} ms`);
+      child.on('message', onMessage);
+      child.once('exit', onExit);
+    });
   }
 }
 
@@ -85,8 +88,12 @@ export class Member {
 export class Fleet {
   readonly members: readonly Member[];
   /** Processes that died though no fault touched them, and their last words. */
-  readonly died: { readonly process: string; readonly region: string; readonly atMs: number; readonly words: string }[] =
-    [];
+  readonly died: {
+    readonly process: string;
+    readonly region: string;
+    readonly atMs: number;
+    readonly words: string;
+  }[] = [];
   readonly #topology: Topology;
   readonly #options: FleetOptions;
   #begun = false;

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -38,7 +38,12 @@ const command = new Command('npm run chaos --')
     new Option('--break <rule>', `switch a rule off, to see the checkers fail`).choices(Object.keys(RULES)),
   )
   .option('--keys <number>', 'rows in the table', whole, 200)
-  .option('--rate <number>', 'reads a second of each of the six nodes; a tenth of it are writes', positive, 40)
+  .option(
+    '--rate <number>',
+    'reads a second of each of the six nodes; a tenth of it are writes',
+    positive,
+    40,
+  )
   .option(
     '--regions <dir>',
     'folder of region files',
@@ -90,6 +95,8 @@ async function main(): Promise<number> {
     process.once(signal, () => interrupted.abort());
   const dir = flags.keep ? resolve(flags.keep) : await mkdtemp(join(tmpdir(), 'tidemark-chaos-'));
   await mkdir(dir, { recursive: true });
+  // Of an earlier run: this one's history is made of all parts in the folder.
+  for (const name of await readdir(dir)) if (name.endsWith('.jsonl')) await rm(join(dir, name));
   try {
     const { report, history } = await run({
       durationMs: flags.minutes * MINUTE_MS,
@@ -119,4 +126,5 @@ async function main(): Promise<number> {
   }
 }
 
-process.exitCode = await main();
+// By itself Node 20 may never end: its own tear-down waits for channels of children that were killed.
+process.exit(await main());

@@ -62,8 +62,12 @@ const node = await startNode({
     },
   },
 });
-const workload = new NodeWorkload(node, settings, recorder, { told: (key, n) => (told.get(key) ?? 0) >= n }, (id, token) =>
-  tell({ told: 'session', id, token }),
+const workload = new NodeWorkload(
+  node,
+  settings,
+  recorder,
+  { told: (key, n) => (told.get(key) ?? 0) >= n },
+  (id, token) => tell({ told: 'session', id, token }),
 );
 const counting = setInterval(() => {
   const { stalenessBoundMs } = node.stats();

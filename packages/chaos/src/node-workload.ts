@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { bounded, type Consistency, type Session, type TidemarkNode } from '@tidemark/core';
-import type { SqlExecutor } from '@tidemark/core';
-import { type ReadLine, SETTINGS_KEY, type Value, type WriteLine } from './checkers/history.ts';
+import { bounded, type Consistency, type Session, type SqlExecutor, type TidemarkNode } from '@tidemark/core';
+import { type ReadLine, SETTINGS_KEY, type WriteLine } from './checkers/history.ts';
 import { machineMs } from './clock.ts';
 import type { ChildSettings } from './child-messages.ts';
 import { items, keyOf } from './items.ts';
@@ -127,9 +126,7 @@ export class NodeWorkload {
   }
 
   async #readMany(level: Level, consistency: Consistency): Promise<void> {
-    const ids = [
-      ...new Set(Array.from({ length: this.#random.integer(2, MANY_MAX) }, () => this.#anyId())),
-    ];
+    const ids = [...new Set(Array.from({ length: this.#random.integer(2, MANY_MAX) }, () => this.#anyId()))];
     const begun = { ...this.#begin(), type: 'read', ...level } as const;
     const ended = await settle(
       this.#node.getMany(
@@ -156,7 +153,13 @@ export class NodeWorkload {
     return this.#write(dice < 0.15 ? 'remove' : 'put', keyOf(id), id);
   }
 
-  async #write(kind: string, key: string, id: number | null, session?: Session, name?: string): Promise<void> {
+  async #write(
+    kind: string,
+    key: string,
+    id: number | null,
+    session?: Session,
+    name?: string,
+  ): Promise<void> {
     const write = `${this.#settings.process}/${(this.#writeNumber += 1)}`;
     const begun = this.#begin();
     this.#recorder.write({ ...begun, type: 'intent', write, key, kind });
@@ -187,8 +190,12 @@ export class NodeWorkload {
       ...(name !== undefined && { session: name }),
     };
     if (ended.outcome === 'ok') {
-      const versions = ended.result.invalidations.map((each) => `${each.key}@${each.version.era}.${each.version.n}`);
-      const storeTold = ended.result.invalidations.every((each) => this.#store.told(each.key, each.version.n));
+      const versions = ended.result.invalidations.map(
+        (each) => `${each.key}@${each.version.era}.${each.version.n}`,
+      );
+      const storeTold = ended.result.invalidations.every((each) =>
+        this.#store.told(each.key, each.version.n),
+      );
       this.#recorder.write({ ...line, outcome: 'ok', versions, storeTold });
     } else {
       this.counts.refused += 1;

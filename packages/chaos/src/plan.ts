@@ -70,7 +70,9 @@ export function drawPlan(options: PlanOptions): PlannedFault[] {
     const other = plan.findLast((each) => each.atMs + each.lengthMs > atMs);
     // Two faults of one region at once would undo each other: the later goes elsewhere.
     const region =
-      other && other.region === fault.region ? random.pick(regions.filter((id) => id !== other.region)) : fault.region;
+      other && other.region === fault.region
+        ? random.pick(regions.filter((id) => id !== other.region))
+        : fault.region;
     plan.push({ ...fault, region, peer: random.pick(regions.filter((id) => id !== region)) });
     freeAtMs[track] = atMs + fault.lengthMs + random.integer(...PAUSE_MS);
   }

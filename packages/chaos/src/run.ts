@@ -55,7 +55,9 @@ export interface Report {
 }
 
 /** Starts everything, lets it work under faults, heals it, and judges what was recorded. */
-export async function run(options: RunOptions): Promise<{ readonly report: Report; readonly history: History }> {
+export async function run(
+  options: RunOptions,
+): Promise<{ readonly report: Report; readonly history: History }> {
   const set = await loadRegions(options.regionsDir);
   const topology = await Topology.start(set);
   let fleet: Fleet | null = null;

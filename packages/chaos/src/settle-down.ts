@@ -18,7 +18,12 @@ export interface Settled {
 }
 
 /** Asks every tier of every region until all equal Postgres; `sinceMs` is when faults and work had ended. */
-export async function settleDown(fleet: Fleet, admin: pg.Pool, sinceMs: number, signal: AbortSignal): Promise<Settled> {
+export async function settleDown(
+  fleet: Fleet,
+  admin: pg.Pool,
+  sinceMs: number,
+  signal: AbortSignal,
+): Promise<Settled> {
   const truth = await currentValues(admin);
   const untilMs = sinceMs + CONVERGE_MAX_MS;
   for (;;) {

@@ -10,7 +10,8 @@ export async function tierEntries(
   keys: number | null,
 ): Promise<TierEntry[]> {
   const entries: TierEntry[] = [];
-  for (const [key, value] of node.l1Entries()) entries.push({ tier: 'l1', key, value: value as Value | null });
+  for (const [key, value] of node.l1Entries())
+    entries.push({ tier: 'l1', key, value: value as Value | null });
   for await (const page of store.keys()) {
     const { meta, records, nowMs } = await store.read(page);
     for (const [i, record] of records.entries()) {

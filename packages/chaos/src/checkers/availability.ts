@@ -20,7 +20,8 @@ export function checkAvailability(history: History): Violation[] {
     if (line.type === 'read' && line.whenUnproven === 'fail' && code === 'E_STALENESS_UNPROVEN') return;
     if (faults.some((fault) => excuses(fault, line))) return;
     const took = `after ${Math.round(endMs - startMs)} ms`;
-    const how = outcome === 'ok' ? `ended ${took}, its limit is ${limitMs} ms` : `${outcome} ${took} (${code})`;
+    const how =
+      outcome === 'ok' ? `ended ${took}, its limit is ${limitMs} ms` : `${outcome} ${took} (${code})`;
     const what = `a ${line.type} of ${key} at ${process} ${how}, while it could reach Postgres`;
     violations.push({ invariant: 'I10', key, region, process, atMs: endMs, what });
   };

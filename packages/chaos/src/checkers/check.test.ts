@@ -107,7 +107,14 @@ describe('I6, bounded', () => {
   it('a write whose outcome nobody knows supersedes nothing', () => {
     const writes = [...write(1, 0, 1), ...write(2, 10, 20, { outcome: 'error' })];
     expect(broken(writes, read(1, 500, 501, within))).toEqual(['I10']);
-    const excused: HistoryLine = { type: 'fault', kind: 'x', target: '', startMs: 0, endMs: 1, sourceAway: 'all' };
+    const excused: HistoryLine = {
+      type: 'fault',
+      kind: 'x',
+      target: '',
+      startMs: 0,
+      endMs: 1,
+      sourceAway: 'all',
+    };
     expect(broken(writes, excused, read(1, 500, 501, within))).toEqual([]);
   });
 
@@ -141,7 +148,12 @@ describe('I7, sessions', () => {
       read(1, 6, 7, { ...session, process: 'ap-1#1', region: 'ap' }),
     ];
     expect(broken(writes, reads)).toEqual(['I7']);
-    expect(broken(writes, reads.toReversed().map((each, i) => ({ ...each, startMs: i, endMs: 4 + i })))).toEqual([]);
+    expect(
+      broken(
+        writes,
+        reads.toReversed().map((each, i) => ({ ...each, startMs: i, endMs: 4 + i })),
+      ),
+    ).toEqual([]);
   });
 });
 
@@ -166,11 +178,19 @@ describe('I10, availability', () => {
 
   it('so does being stopped', () => {
     expect(broken(write(1, 0, 1), { ...fault, processes: ['eu-1#1'] }, read(1, 6, 7, failed))).toEqual([]);
-    expect(broken(write(1, 0, 1), { ...fault, processes: ['eu-2#1'] }, read(1, 6, 7, failed))).toEqual(['I10']);
+    expect(broken(write(1, 0, 1), { ...fault, processes: ['eu-2#1'] }, read(1, 6, 7, failed))).toEqual([
+      'I10',
+    ]);
   });
 
   it('a read that would rather fail may', () => {
-    const asked = { ...failed, level: 'bounded', boundMs: 9, whenUnproven: 'fail', code: 'E_STALENESS_UNPROVEN' };
+    const asked = {
+      ...failed,
+      level: 'bounded',
+      boundMs: 9,
+      whenUnproven: 'fail',
+      code: 'E_STALENESS_UNPROVEN',
+    };
     expect(broken(write(1, 0, 1), read(1, 6, 7, asked))).toEqual([]);
   });
 

@@ -42,7 +42,11 @@ export function timelineOf(history: History, { key, atMs, region }: Violation): 
     const level = read.level === 'bounded' ? `bounded(${read.boundMs})` : read.level;
     const got = read.outcome === 'ok' ? shown(read.value ?? null) : `${read.outcome} (${read.code})`;
     const from = `${read.tier ?? 'one of many'}, ${read.why ?? 'no reason'}`;
-    say(read.startMs, read.endMs, `${read.process} reads ${read.key}, ${level}: ${got} from ${from}, after ${ms(read)}`);
+    say(
+      read.startMs,
+      read.endMs,
+      `${read.process} reads ${read.key}, ${level}: ${got} from ${from}, after ${ms(read)}`,
+    );
   }
   for (const fault of history.faults) {
     say(fault.startMs, fault.endMs, `FAULT ${fault.kind} at ${fault.target} for ${ms(fault)}`);
