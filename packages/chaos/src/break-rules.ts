@@ -148,8 +148,8 @@ function withoutClaimRules(store: Store, bus: Bus): { store: Store; bus: Bus } {
         bus.listen(region, channel, (message) => {
           const decoded = channel === 'feed' ? decodeMessage(message.data) : null;
           if (decoded?.ok && decoded.message.kind === 'feed' && decoded.message.claim) {
-            const { incarnation, revision } = decoded.message.claim;
-            claimed = { incarnation, revision };
+            // A run's stores have one part each.
+            claimed = decoded.message.claim.shown[0] ?? claimed;
           }
           handler(message);
         }),
