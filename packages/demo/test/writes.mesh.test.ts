@@ -97,12 +97,17 @@ async function reloaded(before: readonly number[]): Promise<boolean> {
   return (await loads()).every((count, i) => count > before[i]!);
 }
 
+/** Every region has its applier, and every node is proven. */
+async function settled(): Promise<void> {
+  for (const { node } of nodes) {
+    await vi.waitFor(() => expect(node.stats().stalenessBoundMs).toBeLessThan(2_000), WAIT);
+  }
+}
+
 describe('what a write leaves behind', () => {
   it("onWrite 'update': no peer misses, none asks the source", async () => {
     // Values are for those who listen: an applier that takes over starts with what changed, without values.
-    for (const { node } of nodes) {
-      await vi.waitFor(() => expect(node.stats().stalenessBoundMs).toBeLessThan(2_000), WAIT);
-    }
+    await settled();
     const before = await loads();
     await nodes[1]!.node.write((tx) => tx.query(`insert into shipped values (7, 'new')`));
     for (const [i, { store, node }] of nodes.entries()) {
@@ -116,6 +121,7 @@ describe('what a write leaves behind', () => {
   });
 
   it("onWrite 'refresh': what was hot is in L1 again without a reader", async () => {
+    await settled(); // Nodes start over with a new applier's feed, and forget what was hot.
     for (const { node } of nodes) {
       await vi.waitFor(async () => expect((await node.read(hot, { id: 1 })).tier).toBe('l1'), WAIT);
     }

@@ -263,6 +263,30 @@ describe('a region of memory parts', () => {
     expect((await us!.get(products, { id: 1 }))?.stock).toBe(2);
   });
 
+  it('nor when the store forgot too, and admits it', async () => {
+    const { nodes, stores, set } = await region();
+    const [us] = nodes;
+    await set(0, 1);
+    await vi.waitFor(() => expect(us!.stats().stalenessBoundMs).toBeLessThan(500), WAIT);
+    let release = (): void => {};
+    const reached = new Promise<void>((resolve) => (gate.reached = resolve));
+    gate.wait = new Promise((resolve) => (release = resolve));
+    const late = us!.get(products, { id: 1 });
+    await reached;
+    gate.wait = null;
+    await set(1, 2);
+    const sinceMs = performance.now();
+    await vi.waitFor(
+      () => expect(us!.stats().stalenessBoundMs).toBeLessThan(performance.now() - sinceMs),
+      WAIT,
+    );
+    // It went back to a moment after the miss and before the write: nothing there speaks against the fill.
+    vi.spyOn(stores[0]!, 'fill').mockResolvedValueOnce('admitted');
+    release();
+    expect((await late)?.stock).toBe(1);
+    expect(us!.peek(products, { id: 1 })).toBeUndefined();
+  });
+
   it('an emptied store learns of keyspace invalidations above the horizon', async () => {
     const { nodes, stores, set } = await region();
     await set(0, 1);

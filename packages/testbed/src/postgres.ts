@@ -79,6 +79,8 @@ export async function launchPostgres(
       return { file: binaries.postgres, args: ['-D', cluster, ...args], ...runAs };
     },
     ready: async (port) => (await talk(port, startupPacket('postgres'))).toString('latin1', 0, 1) === 'R',
+    // Orphaned backends of a killed server end a moment after it.
+    tooSoon: /Terminate any old server processes|lock file "postmaster.pid" already exists/,
     sweep: (dataDir) => removeSharedMemory(clusterDir(dataDir)),
   });
   return Object.assign(server, {

@@ -48,9 +48,13 @@ export class ServerProcess implements Server {
     const dataDir = this.#dataDir();
     await mkdir(dataDir, { recursive: true });
     const command = await this.#kind.command({ dir: this.dir, dataDir, port: this.port });
-    const child = this.#spawn(command);
     const untilMs = Date.now() + READY_MAX_MS;
-    while (this.#child === child && Date.now() < untilMs) {
+    let child = this.#spawn(command);
+    while (Date.now() < untilMs) {
+      if (this.#child !== child) {
+        if (!this.#kind.tooSoon?.test(await this.#logTail(1))) break;
+        child = this.#spawn(command);
+      }
       const ready = await this.#kind.ready(this.port).catch(() => false);
       if (ready && this.#child === child) return;
       await sleep(READY_POLL_MS);
@@ -127,8 +131,8 @@ export class ServerProcess implements Server {
     await exited;
   }
 
-  async #logTail(): Promise<string> {
+  async #logTail(lines = LOG_LINES_MAX): Promise<string> {
     const log = await readFile(join(this.dir, 'log'), 'utf8').catch(() => '');
-    return log.trimEnd().split('\n').slice(-LOG_LINES_MAX).join('\n');
+    return log.trimEnd().split('\n').slice(-lines).join('\n');
   }
 }

@@ -41,6 +41,8 @@ export interface ServerKind {
   /** Asks the server, over its own protocol, whether it serves; false or rejects when not yet. */
   ready(port: number): Promise<boolean>;
   url(port: number): string;
+  /** In the log of a start that failed: it only came too soon after a kill. */
+  readonly tooSoon?: RegExp;
   /** Frees what a killed server left in the system; it is not running. */
   sweep?(dataDir: string): Promise<void>;
 }

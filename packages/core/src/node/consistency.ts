@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../ports/errors.ts';
+import { ConfigurationError, StalenessUnprovenError } from '../ports/errors.ts';
 import { type Duration, durationMs } from '../keyspace/duration.ts';
 import type { Session } from '../session/session.ts';
 
@@ -48,4 +48,10 @@ export function allows(consistency: CacheConsistency, boundMs: number): boolean 
 /** Whether the read must be told that its bound is not kept. */
 export function isUnproven(consistency: Consistency, boundMs: number): boolean {
   return typeof consistency === 'object' && consistency.level === 'bounded' && boundMs > consistency.ms;
+}
+
+/** @throws StalenessUnprovenError when the read would rather fail than ask the source */
+export function assertMayBypass(key: string, consistency: CacheConsistency, provenMs: number): void {
+  if (consistency === 'eventual' || consistency.whenUnproven !== 'fail') return;
+  throw new StalenessUnprovenError(key, consistency.ms, provenMs);
 }

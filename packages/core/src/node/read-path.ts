@@ -1,12 +1,11 @@
 import type { Params, ParamTypes } from '../keyspace/params.ts';
-import { StalenessUnprovenError } from '../ports/errors.ts';
 import { noTelemetry } from '../ports/telemetry.ts';
 import type { Invalidation } from '../protocol/event.ts';
 import { isScopeKey } from '../protocol/key.ts';
 import type { StoreMeta } from '../protocol/record.ts';
 import { maxVersion, VERSION_NONE, type Version } from '../protocol/version.ts';
 import type { Claim } from '../protocol/wire.ts';
-import { type CacheConsistency, type Consistency, needsVersion } from './consistency.ts';
+import { assertMayBypass, type CacheConsistency, type Consistency, needsVersion } from './consistency.ts';
 import { CurrentReader } from './current-reader.ts';
 import { FreshnessProof } from './freshness-proof.ts';
 import { L1Cache, type L1Entry } from './l1-cache.ts';
@@ -133,7 +132,8 @@ export class ReadPath {
     const answers = await Promise.all(misses.map((miss) => this.#l2.ask(miss)));
     const results = answers.map((answer, i): Result | null => {
       const found = answer && this.#l2.judge(misses[i]!, answer, consistency);
-      if (found === 'unproven') this.#mayBypass(keys[i]!, consistency);
+      if (found === 'unproven')
+        assertMayBypass(keys[i]!, consistency, this.#options.runtime.monoMs() - this.proof.closedMs);
       return typeof found === 'object' ? found : null;
     });
     const absent = misses.map((_, i) => i).filter((i) => results[i] === null);
@@ -224,6 +224,10 @@ export class ReadPath {
       const known = maxVersion(version, this.#known(key, answer));
       return this.#load(miss, answer?.meta ?? null, 'below-tidemark', known, answer?.wentBack !== true);
     });
+    if (this.l1.get(key) !== undefined) return;
+    // A claim came while it was loaded: the store's word on it is worth more than this node's memory.
+    const answer = await this.#l2.ask(miss);
+    if (answer) this.#l2.judge(miss, answer, 'eventual');
   }
 
   /** The region proved that all before `sentAtMs` is applied. */
@@ -263,19 +267,12 @@ export class ReadPath {
       const terms = { notBeforeMs: UNPROVEN, tidemark };
       return this.#flights.do(miss.key, terms, nowMs, () => load(true));
     }
-    if (why === 'unproven') this.#mayBypass(miss.key, consistency);
+    if (why === 'unproven') assertMayBypass(miss.key, consistency, nowMs - this.proof.closedMs);
     const terms = { notBeforeMs: nowMs - consistency.ms, tidemark };
     const joined = await this.#flights.do(miss.key, terms, nowMs, () => load(false));
     // A flight that an eventual reader began may have ended with another process' value.
     if (joined.stalenessBoundMs <= consistency.ms) return joined;
     return load(false);
-  }
-
-  /** @throws StalenessUnprovenError when the read would rather fail than ask the source */
-  #mayBypass(key: string, consistency: CacheConsistency): void {
-    if (consistency === 'eventual' || consistency.whenUnproven !== 'fail') return;
-    const provenMs = this.#options.runtime.monoMs() - this.proof.closedMs;
-    throw new StalenessUnprovenError(key, consistency.ms, provenMs);
   }
 
   /** @param mayLag whether another process' fill, or a replica, is good enough */
@@ -356,8 +353,8 @@ export class ReadPath {
       : this.#floors.heardSince(key, startedAtMs);
     if (origin === 'replica' && (word !== 'admitted' || overtaken)) return null;
     const provenMs = origin === 'primary' ? startedAtMs : UNPROVEN;
-    // Without the store's word only this node's memory can tell that nothing overtook the load.
-    const vouched = word === 'admitted' || (word === 'away' && this.#floors.remembersSince(startedAtMs));
+    // The store may be away, or have forgotten: this node's memory has to speak as well.
+    const vouched = word !== 'refused' && this.#floors.remembersSince(startedAtMs);
     const nowMs = runtime.monoMs();
     if (vouched && !overtaken) {
       const entry: L1Entry = {
