@@ -86,8 +86,11 @@ const INJECTIONS: Readonly<Record<FaultKind, Injection>> = {
     return {};
   },
 
-  /** Heads: in place, its connections stay, while the applier hangs. Tails: killed and restarted from a dump. */
-  async 'redis-rolled-back'({ topology, fleet }, { region, lengthMs, heads }) {
+  /**
+   * Heads: in place, its connections stay; and for every other node that is drawn, while the applier hangs.
+   * Tails: killed, and restarted from a dump.
+   */
+  async 'redis-rolled-back'({ topology, fleet }, { region, lengthMs, heads, node }) {
     const { redis } = topology.servers.get(region)!;
     await withRedis(topology, region, (client) => client.save());
     await sleep(lengthMs);
@@ -97,7 +100,8 @@ const INJECTIONS: Readonly<Record<FaultKind, Injection>> = {
       await redis.start();
       return { rolledBack: region, sinceMs };
     }
-    const holder = fleet.nodes.find((member) => member.region === region && member.roles.has('applier'));
+    const appliers = fleet.nodes.filter((member) => member.region === region && member.roles.has('applier'));
+    const holder = node === 1 ? appliers[0] : undefined;
     await withRedis(topology, region, async (client) => {
       holder?.child?.kill('SIGSTOP');
       await client.call('DEBUG', 'RELOAD', 'NOSAVE');
