@@ -29,8 +29,11 @@ end $$;
 create function chaos_remove(which int, writer text) returns int language plpgsql as $$
 declare place int;
 begin
-  update chaos_counters set counter = counter + 1 where id = which returning counter into place;
+  perform 1 from chaos_counters where id = which for update;
   delete from chaos_items where id = which;
+  -- What removes nothing is no write: it has no version either.
+  if not found then return null; end if;
+  update chaos_counters set counter = counter + 1 where id = which returning counter into place;
   insert into chaos_log values (which, place, writer, true);
   return place;
 end $$;
