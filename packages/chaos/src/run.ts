@@ -20,6 +20,9 @@ import { Topology } from './topology.ts';
 /** How long an operation may take, everything included: the sum of the timeouts on its way, and some air. */
 const LIMITS = { readMs: 12_000, writeMs: 20_000 };
 const WARM_MAX_MS = 20_000;
+const CONVERGE_MAX_MS = 30_000;
+/** Without a rule it may never come. */
+const CONVERGE_BROKEN_MAX_MS = 2_000;
 
 export interface RunOptions {
   readonly durationMs: number;
@@ -108,7 +111,13 @@ async function work(
     ]);
     await fleet.quiet();
     progress.say('healed and quiet; comparing every tier with Postgres');
-    const settled = await settleDown(fleet, topology.admin, machineMs(), signal);
+    const settled = await settleDown(
+      fleet,
+      topology.admin,
+      machineMs(),
+      broken ? CONVERGE_BROKEN_MAX_MS : CONVERGE_MAX_MS,
+      signal,
+    );
     const totals = fleet.totals();
     const runLine: RunLine = { type: 'run', format: 1, seed, startMs, broken, limits: LIMITS };
     lines.push(runLine, ...(await commitLog(topology.admin)), ...settled.finals);

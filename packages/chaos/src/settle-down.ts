@@ -6,7 +6,6 @@ import { machineMs } from './clock.ts';
 import type { Fleet, Member } from './fleet.ts';
 import { keyOf } from './items.ts';
 
-const CONVERGE_MAX_MS = 30_000;
 const POLL_MS = 50;
 
 export interface Settled {
@@ -22,10 +21,11 @@ export async function settleDown(
   fleet: Fleet,
   admin: pg.Pool,
   sinceMs: number,
+  maxMs: number,
   signal: AbortSignal,
 ): Promise<Settled> {
   const truth = await currentValues(admin);
-  const untilMs = sinceMs + CONVERGE_MAX_MS;
+  const untilMs = sinceMs + maxMs;
   for (;;) {
     const askedMs = machineMs();
     const answers = await fleet.entries(false);
