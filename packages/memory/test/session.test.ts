@@ -1,4 +1,4 @@
-import { keyspace, type LoadContext, startNode, tag } from '@tidemark/core';
+import { bounded, keyspace, type LoadContext, startNode, tag } from '@tidemark/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { MemoryDb } from '../src/index.ts';
 import { Gate, type MemoryRegions, memoryRegions, WAIT } from './memory-region.ts';
@@ -174,6 +174,26 @@ describe('latest', () => {
     expect(await regions.us.get(pages, { id: 1 }, { consistency: 'latest' })).toEqual({ shows: 2 });
     expect(await regions.us.get(rows, { id: 1 }, { consistency: 'latest' })).toEqual({ n: 2 });
     expect(await regions.deaf.get(rows, { id: 1 }, { consistency: 'latest' })).toEqual({ n: 2 });
+  });
+
+  it('what it found is not forgotten by the reads after it, even if it could not be kept', async () => {
+    isolate();
+    await set(2);
+    vi.spyOn(regions.stores.us, 'fill').mockResolvedValueOnce('base');
+    expect(await regions.us.get(rows, { id: 1 }, { consistency: 'latest' })).toEqual({ n: 2 });
+    expect(regions.us.peek(rows, { id: 1 })).toBeUndefined();
+  });
+
+  it('nor is what the store told while it was asked for something else', async () => {
+    isolate();
+    await set(2);
+    await regions.deaf.get(rows, { id: 1 }, { consistency: 'latest' });
+    expect(regions.us.peek(rows, { id: 1 })).toEqual({ n: 1 });
+    const strict = bounded('1ms', { whenUnproven: 'fail' });
+    await expect(regions.us.get(rows, { id: 1 }, { consistency: strict })).rejects.toMatchObject({
+      code: 'E_STALENESS_UNPROVEN',
+    });
+    expect(regions.us.peek(rows, { id: 1 })).toBeUndefined();
   });
 
   it('of many keys at once asks the primary once', async () => {

@@ -17,6 +17,8 @@ export interface L1Entry {
   readonly dependencies: readonly Label[];
 }
 
+const ignore = (): void => {};
+
 /** Proof that a read began in this life of the L1; see `L1Cache.put`. */
 export type Ticket = number;
 
@@ -68,7 +70,7 @@ export class L1Cache {
   }
 
   /** Drops the entry if it is older than `version`, and all that was made from an older one. */
-  raise(key: string, version: Version, onDrop: (key: string) => void): void {
+  raise(key: string, version: Version, onDrop: (key: string) => void = ignore): void {
     const known = this.#entries.peek(key);
     if (known && (!known.version || compareVersions(known.version, version) < 0)) {
       this.#entries.delete(key);

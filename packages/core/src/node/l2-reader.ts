@@ -62,6 +62,8 @@ export class L2Reader {
       const known = keyspace.dependsOn?.(params) ?? [];
       const asked = new Map(known.map((each) => [each, batcher.read(each)]));
       const answer = await batcher.read(key);
+      // Whatever comes of this read, the node must not go back behind what it was told.
+      if (answer.record) this.#knowledge.l1.raise(key, answer.record.tidemark);
       const made = answer.record?.value?.dependencies ?? [];
       if (made.length === 0) {
         await Promise.all(asked.values());

@@ -353,6 +353,7 @@ export class ReadPath {
       : this.#floors.heardSince(key, startedAtMs);
     if (origin === 'replica' && (word !== 'admitted' || overtaken)) return null;
     const provenMs = origin === 'primary' ? startedAtMs : UNPROVEN;
+    if (label) this.l1.raise(key, label.version);
     // The store may be away, or have forgotten: this node's memory has to speak as well.
     const vouched = word !== 'refused' && this.#floors.remembersSince(startedAtMs);
     const nowMs = runtime.monoMs();
