@@ -136,7 +136,7 @@ function withoutFeedEvents(bus: Bus): Bus {
 
 /** Whatever state the store shows, it shows what the latest claim speaks of. */
 function withoutClaimRules(store: Store, bus: Bus): { store: Store; bus: Bus } {
-  let claimed: Pick<StoreMeta, 'incarnation' | 'revision'> | null = null;
+  let claimed: Pick<StoreMeta, 'incarnation' | 'lineage' | 'revision'> | null = null;
   return {
     store: overlay(store, {
       async read(keys) {

@@ -1,5 +1,6 @@
 import {
   advanceState,
+  chainBatch,
   type Fill,
   fillRecord,
   type FillVerdict,
@@ -116,13 +117,13 @@ export class StoreModel implements Store {
     return live(this.#histories.get(key), this.nowMs) ?? [];
   }
 
-  async apply({ invalidations, expect, mark, advance }: StoreBatch): Promise<StoreBatchResult> {
+  async apply({ invalidations, advance, ...link }: StoreBatch): Promise<StoreBatchResult> {
     await this.raise(invalidations);
     if (!this.#state) return { outcome: 'uninitialised', meta: null };
-    const marked = expect === null || expect === this.#state.mark;
-    this.#state = { ...this.#state, mark };
+    const { state, lineage } = chainBatch(this.#state, link);
+    this.#state = state;
     if (!advance) return { outcome: 'applied', meta: this.#state.meta };
-    const after = advanceState(this.#state, advance, marked, this.nowMs, this.#tombstoneTtlMs / 2);
+    const after = advanceState(state, advance, lineage, this.nowMs, this.#tombstoneTtlMs / 2);
     this.#state = after.state;
     return { outcome: after.outcome, meta: after.state.meta };
   }

@@ -100,15 +100,19 @@ function pick({ key: of, freshMs, staleMs, data, dependencies }: Partial<Fill>):
 }
 
 const apply = fc
-  .record({
-    invalidations,
-    expect: fc.option(mark),
-    mark,
-    from: xid,
-    to: xid,
-    era: fc.constantFrom(1, 1, 1, 2),
-    advances: fc.boolean(),
-  })
+  .record(
+    {
+      invalidations,
+      expect: fc.option(mark),
+      mark,
+      lineage: fc.constantFrom('chain-1', 'chain-2'),
+      from: xid,
+      to: xid,
+      era: fc.constantFrom(1, 1, 1, 2),
+      advances: fc.boolean(),
+    },
+    { requiredKeys: ['invalidations', 'expect', 'mark', 'from', 'to', 'era', 'advances'] },
+  )
   .map(({ from, to, era, advances, ...batch }) =>
     step('apply', { from, to, era, advances, ...batch }, async ({ store }) => {
       const advance = { from: position(from), to: position(to, era) };

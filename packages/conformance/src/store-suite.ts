@@ -195,6 +195,44 @@ export function storeSuite(name: string, open: OpenStore): void {
         expect((await store.read([KEY])).records[0]?.tidemark).toEqual(version(3));
       });
 
+      it('has a broken chain as soon as one batch is lost, however many follow', async () => {
+        await store.apply({ invalidations: [], expect: null, mark: 'm1' });
+        // The one marked m2 went to a server that is no longer asked.
+        await store.apply({ invalidations: [], expect: 'm2', mark: 'm3' });
+        const advance = { from: START, to: position(110) };
+        const third = await store.apply({ invalidations: [], expect: 'm3', mark: 'm4', advance });
+        expect(third).toMatchObject({ outcome: 'mark', meta: { horizon: START } });
+        const fourth = await store.apply({ invalidations: [], expect: 'm4', mark: 'm5', advance });
+        expect(fourth).toMatchObject({ outcome: 'mark', meta: { horizon: START } });
+        const again = await store.apply({ invalidations: [], expect: null, mark: 'm6', advance });
+        expect(again.outcome).toBe('advanced');
+      });
+
+      it('shows the lineage of the chain that moved the horizon, from that moment on', async () => {
+        expect(meta.lineage).toBe('life-1');
+        const events = [{ key: 'city', version: version(8) }];
+        const first = { invalidations: events, expect: null, mark: 'm1', lineage: 'chain-1' };
+        expect((await store.apply(first)).meta).toMatchObject({ lineage: 'life-1', revision: 0 });
+        const advance = { from: START, to: position(110) };
+        const second = { invalidations: [], expect: 'm1', mark: 'm2', lineage: 'chain-1', advance };
+        expect((await store.apply(second)).meta).toMatchObject({ lineage: 'chain-1', revision: 1 });
+        // Neither writers, nor barriers that don't count, nor another chain that has not come so far.
+        await store.raise(events);
+        await store.apply({ ...second, expect: 'lost', mark: 'm3', lineage: 'chain-2' });
+        const ahead = { from: position(111), to: position(120) };
+        await store.apply({ ...second, expect: null, mark: 'm4', lineage: 'chain-2', advance: ahead });
+        expect((await store.read([])).meta).toMatchObject({ lineage: 'chain-1', revision: 1 });
+        const again = { from: position(110), to: position(111) };
+        const third = { invalidations: [], expect: 'm4', mark: 'm5', lineage: 'chain-2', advance: again };
+        expect((await store.apply(third)).meta).toMatchObject({ lineage: 'chain-2', revision: 2 });
+      });
+
+      it('a load that was under way at a takeover may still be filled', async () => {
+        const advance = { from: START, to: position(110) };
+        await store.apply({ invalidations: [], expect: null, mark: 'm1', lineage: 'chain-2', advance });
+        expect(await store.fill(fillOf(meta))).toBe('admitted');
+      });
+
       it('across an era voids what is older and forgets scopes', async () => {
         await store.fill(fillOf(meta));
         await store.raise([{ key: 'city', version: version(50) }]);

@@ -1,5 +1,6 @@
 import {
   advanceState,
+  chainBatch,
   ConfigurationError,
   type Fill,
   fillRecord,
@@ -123,14 +124,15 @@ export class MemoryStore implements Store {
     return this.#histories.get(key, this.#runtime.monoMs());
   }
 
-  async apply({ invalidations, expect, mark, advance }: StoreBatch): Promise<StoreBatchResult> {
+  async apply({ invalidations, advance, ...link }: StoreBatch): Promise<StoreBatchResult> {
     this.#raise(invalidations);
     if (!this.#state) return { outcome: 'uninitialised', meta: null };
-    const marked = expect === null || expect === this.#state.mark;
-    this.#state = { ...this.#state, mark };
+    const chained = chainBatch(this.#state, link);
+    this.#state = chained.state;
     if (!advance) return { outcome: 'applied', meta: this.#state.meta };
     const nowMs = this.#runtime.monoMs();
-    const { state, outcome } = advanceState(this.#state, advance, marked, nowMs, this.#tombstoneTtlMs / 2);
+    const forgetAfterMs = this.#tombstoneTtlMs / 2;
+    const { state, outcome } = advanceState(this.#state, advance, chained.lineage, nowMs, forgetAfterMs);
     this.#state = state;
     return { outcome, meta: state.meta };
   }

@@ -2,12 +2,13 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MetaReader, metaText, readMeta } from './meta-text.ts';
 
-const TEXT = '1 life 2 30 1 400 1 300 city=7 town=8';
+const TEXT = '1 life line 2 30 1 400 1 300 city=7 town=8';
 
 describe('meta text', () => {
   it('reads what the scripts write', () => {
     expect(readMeta(TEXT)).toEqual({
       incarnation: 'life',
+      lineage: 'line',
       epoch: 2,
       revision: 30,
       horizon: { era: 1, xid: 400 },

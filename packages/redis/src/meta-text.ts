@@ -4,14 +4,14 @@ import { isOrdinal, type StoreMeta } from '@tidemark/core';
 /*
  * The meta as text, so that a person can read it with `redis-cli get`:
  *
- *   1 <incarnation> <epoch> <revision> <horizon era> <xid> <base era> <xid> [<keyspace>=<scope>]...
+ *   1 <incarnation> <lineage> <epoch> <revision> <horizon era> <xid> <base era> <xid> [<keyspace>=<scope>]...
  *
  * The leading 1 is the format, which every later format has there too: such a meta is not ours to replace.
  * Of format 1 only the canonical form counts; anything else is as good as no meta, for the scripts as well.
  */
 const FORMAT = 1;
 const LEADING_FORMAT = /^([1-9]\d{0,8}) /;
-const PATTERN = /^1 ([!-~]+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)((?: [^= ]+=\d+)*)$/;
+const PATTERN = /^1 ([!-~]+) ([!-~]+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)((?: [^= ]+=\d+)*)$/;
 
 /** True for the meta of a later release, whatever it says. */
 export function isLaterMeta(text: string): boolean {
@@ -22,7 +22,7 @@ export function isLaterMeta(text: string): boolean {
 export function readMeta(text: string): StoreMeta | null {
   const match = PATTERN.exec(text);
   if (!match) return null;
-  const [, incarnation, ...rest] = match;
+  const [, incarnation, lineage, ...rest] = match;
   const numbers = rest.slice(0, 6).map(Number);
   const scopes = new Map<string, number>();
   for (const part of rest[6]!.split(' ').slice(1)) {
@@ -41,6 +41,7 @@ export function readMeta(text: string): StoreMeta | null {
   const meta: StoreMeta = {
     incarnation: incarnation!,
     epoch,
+    lineage: lineage!,
     revision,
     horizon: { era: horizonEra, xid: horizonXid },
     base: { era: baseEra, xid: baseXid },
@@ -50,8 +51,9 @@ export function readMeta(text: string): StoreMeta | null {
 }
 
 /** The canonical text of a meta, as the scripts write it. */
-export function metaText({ incarnation, epoch, revision, horizon, base, scopes }: StoreMeta): string {
-  const fixed = [FORMAT, incarnation, epoch, revision, horizon.era, horizon.xid, base.era, base.xid];
+export function metaText(meta: StoreMeta): string {
+  const { incarnation, lineage, epoch, revision, horizon, base, scopes } = meta;
+  const fixed = [FORMAT, incarnation, lineage, epoch, revision, horizon.era, horizon.xid, base.era, base.xid];
   return [...fixed, ...[...scopes].map(([name, n]) => `${name}=${n}`)].join(' ');
 }
 

@@ -78,8 +78,9 @@ describe('records as release 0.1 wrote them', () => {
 });
 
 it('the meta as release 0.1 wrote it', () => {
-  expect(readMeta('1 a-store 2 30 1 400 1 300 city=7 town=8')).toEqual({
+  expect(readMeta('1 a-store a-chain 2 30 1 400 1 300 city=7 town=8')).toEqual({
     incarnation: INCARNATION,
+    lineage: 'a-chain',
     epoch: 2,
     revision: 30,
     horizon: { era: 1, xid: 400 },

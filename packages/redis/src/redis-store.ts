@@ -180,6 +180,7 @@ export class RedisStore implements Store {
         throw new FormatError(`an invalidation of ${JSON.stringify(key)} has no valid key and version`);
       }
     }
+    if (batch.advance) checkName('lineage', batch.lineage ?? batch.mark);
     // Only the last part carries mark and advance: they speak for all of the batch.
     while (invalidations.length > SCRIPT_EVENTS_MAX) {
       const part = invalidations.slice(0, SCRIPT_EVENTS_MAX);
@@ -190,11 +191,7 @@ export class RedisStore implements Store {
   }
 
   async initialise(incarnation: string, horizon: Position): Promise<StoreMeta> {
-    if (!/^[!-~]{1,64}$/.test(incarnation)) {
-      throw new FormatError(
-        `incarnation ${JSON.stringify(incarnation)} is not 1 to 64 visible ASCII characters`,
-      );
-    }
+    checkName('incarnation', incarnation);
     const text = await this.#run(
       this.#commands.tidemarkInitialise(3, ...this.#stateKeys, incarnation, horizon.era, horizon.xid),
     );
@@ -233,7 +230,13 @@ export class RedisStore implements Store {
     await this.#connection.close();
   }
 
-  async #raise({ invalidations, expect, mark, advance }: StoreBatch): Promise<StoreBatchResult> {
+  async #raise({
+    invalidations,
+    expect,
+    mark,
+    lineage = mark,
+    advance,
+  }: StoreBatch): Promise<StoreBatchResult> {
     const scopes = invalidations.filter(({ key }) => isScopeKey(key));
     const records = invalidations.filter(({ key }) => !isScopeKey(key));
     const { tombstoneTtlMs } = this.#options;
@@ -256,6 +259,7 @@ export class RedisStore implements Store {
         advance?.to.xid ?? 0,
         SCOPES_MAX,
         HISTORY_LENGTH_MAX,
+        lineage,
         scopes.length,
         ...scopes.flatMap(({ key, version }) => [key, version.n]),
         ...records.flatMap(({ version }) => [version.era, version.n]),
@@ -298,6 +302,12 @@ export class RedisStore implements Store {
   #roleKey(role: string): string {
     return `${this.#options.namespace}:role:${role}`;
   }
+}
+
+/** Names lie in the meta between spaces. */
+function checkName(what: string, name: string): void {
+  if (/^[!-~]{1,64}$/.test(name)) return;
+  throw new FormatError(`${what} ${JSON.stringify(name)} is not 1 to 64 visible ASCII characters`);
 }
 
 function toBuffer(data: Uint8Array | null): Buffer | string {

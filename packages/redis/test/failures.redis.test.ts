@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { StoreUnavailableError } from '@tidemark/core';
+import { initState, StoreUnavailableError } from '@tidemark/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RedisStore } from '../src/index.ts';
 import { fillOf, RedisHarness, START, version } from './redis-harness.ts';
@@ -26,7 +26,7 @@ beforeEach(async () => {
 /** How long until every method rejected, ms. */
 async function allRejected(): Promise<number> {
   const beganMs = performance.now();
-  const meta = { incarnation: 'life', epoch: 0, revision: 0, horizon: START, base: START, scopes: new Map() };
+  const { meta } = initState('life', START, 0);
   const calls = [
     store.read([KEY]),
     store.raise(RAISE),

@@ -84,14 +84,14 @@ it('a value newer than its tidemark was not written by us', async () => {
 
 describe.each([
   ['text', 'not a meta'],
-  ['a format with too many digits', '9999999999 life 0 0 1 100 1 100'],
+  ['a format with too many digits', '9999999999 life line 0 0 1 100 1 100'],
   ['a format of nothing', '2'],
-  ['format 0', '0 life 0 0 1 100 1 100'],
-  ['numbers out of range', `1 life 0 ${2 ** 60} 1 100 1 100`],
-  ['numbers that are not canonical', '1 life 00 0 1 100 1 100'],
+  ['format 0', '0 life line 0 0 1 100 1 100'],
+  ['numbers out of range', `1 life line 0 ${2 ** 60} 1 100 1 100`],
+  ['numbers that are not canonical', '1 life line 00 0 1 100 1 100'],
   ['bytes', '\u0000\u00ff\u2028'],
-  ['a broken scope', '1 life 0 0 1 100 1 100 city=x'],
-  ['a scope twice', '1 life 0 0 1 100 1 100 city=1 city=2'],
+  ['a broken scope', '1 life line 0 0 1 100 1 100 city=x'],
+  ['a scope twice', '1 life line 0 0 1 100 1 100 city=1 city=2'],
 ])('%s in place of the meta', (_, junk) => {
   it('is as good as an empty store', async () => {
     const meta = await store.initialise('life', START);

@@ -59,6 +59,7 @@ it('base follows any history, on any clock, as advanceState says', async () => {
     }));
     const meta = {
       incarnation: 'life',
+      lineage: 'line',
       epoch: 0,
       revision: 5,
       horizon,
@@ -67,7 +68,7 @@ it('base follows any history, on any clock, as advanceState says', async () => {
     };
     await client.set(`${namespace}:meta`, metaText(meta));
     await client.set(`${namespace}:history`, formatHistory(history));
-    const expected = advanceState({ meta, mark: null, history }, { from, to }, true, nowMs, FORGET_MS);
+    const expected = advanceState({ meta, mark: null, history }, { from, to }, 'm', nowMs, FORGET_MS);
     const got = await store.apply({ invalidations: [], expect: null, mark: 'm', advance: { from, to } });
     expect(got).toEqual({ outcome: expected.outcome, meta: expected.state.meta });
     expect(readMeta((await client.get(`${namespace}:meta`))!)).toEqual(expected.state.meta);

@@ -19,7 +19,7 @@ beforeEach(async () => {
   store = await redis.open({ namespace });
 });
 
-describe.each(['2 life 0 0 1 100 1 100', '2 {"anything":true}', '117 x'])(
+describe.each(['2 life line 0 0 1 100 1 100', '2 {"anything":true}', '117 x'])(
   'a store whose meta is %j',
   (text) => {
     it('is left as it is, and counts as away; only tidemarks are raised', async () => {

@@ -128,7 +128,7 @@ describe('bytes in Redis', () => {
     const advance = { from: horizon, to: { era: 3, xid: 2 ** 53 - 1 } };
     const { meta } = await store.apply({ invalidations: [], expect: null, mark: 'm', advance });
     const text = (await redis.client.get(`${namespace}:meta`))!;
-    expect(text).toBe(`1 life 0 1 3 ${2 ** 53 - 1} 3 ${2 ** 53 - 2} city=${2 ** 53 - 1}`);
+    expect(text).toBe(`1 life m 0 1 3 ${2 ** 53 - 1} 3 ${2 ** 53 - 2} city=${2 ** 53 - 1}`);
     expect(readMeta(text)).toEqual(meta);
     expect((await store.read([])).meta).toEqual(meta);
   });

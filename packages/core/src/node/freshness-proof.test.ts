@@ -4,9 +4,14 @@ import { initState } from '../protocol/store-state.ts';
 import { FreshnessProof } from './freshness-proof.ts';
 
 const { meta } = initState('life', { era: 1, xid: 1 }, 0);
-const state = (incarnation: string, revision: number): StoreMeta => ({ ...meta, incarnation, revision });
-const claim = (...shown: (readonly [string, number])[]) => ({
-  shown: shown.map(([incarnation, revision]) => ({ incarnation, revision })),
+const state = (incarnation: string, revision: number, lineage = 'chain'): StoreMeta => ({
+  ...meta,
+  incarnation,
+  lineage,
+  revision,
+});
+const claim = (...shown: (readonly [incarnation: string, revision: number, lineage?: string])[]) => ({
+  shown: shown.map(([incarnation, revision, lineage = 'chain']) => ({ incarnation, lineage, revision })),
   whole: true,
   echoes: [],
 });
@@ -20,6 +25,25 @@ describe('FreshnessProof', () => {
     expect(proof.closedFor(state('b', 8))).toBe(100);
     expect(proof.closedFor(state('b', 6))).toBe(Number.NEGATIVE_INFINITY);
     expect(proof.closedFor(state('c', 9))).toBe(Number.NEGATIVE_INFINITY);
+  });
+
+  it('is not borrowed by the other half of a split, however far that one is', () => {
+    const proof = new FreshnessProof();
+    proof.accept(claim(['a', 500, 'old half'], ['b', 7]), 100);
+    expect(proof.closedFor(state('a', 500, 'old half'))).toBe(100);
+    proof.accept(claim(['a', 400, 'new half'], ['b', 7]), 200);
+    expect(proof.closedFor(state('a', 999, 'old half'))).toBe(Number.NEGATIVE_INFINITY);
+    expect(proof.shows(state('a', 999, 'old half'))).toBe(false);
+    expect(proof.closedFor(state('a', 400, 'new half'))).toBe(200);
+    expect(proof.closedFor(state('b', 7))).toBe(200);
+  });
+
+  it('tells a takeover, which goes on, from a copy of before a takeover', () => {
+    const proof = new FreshnessProof();
+    proof.accept(claim(['a', 5, 'second']), 100);
+    expect(proof.wentBack(state('a', 4, 'first'), proof.claims)).toBe(true);
+    expect(proof.wentBack(state('a', 6, 'third'), proof.claims)).toBe(false);
+    expect(proof.closedFor(state('a', 6, 'third'))).toBe(Number.NEGATIVE_INFINITY);
   });
 
   it('a partition that the latest claim leaves out has no proof', () => {

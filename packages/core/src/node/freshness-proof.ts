@@ -6,6 +6,8 @@ const LIVES_MAX = 1024;
 const UNPROVEN = Number.NEGATIVE_INFINITY;
 
 interface Life {
+  /** The lineage that the latest claim speaks of: revisions of another one are not comparable. */
+  readonly lineage: string;
   /**
    * What the latest claim that names the life said: a state below it went back. Less than an earlier claim
    * said when the store went back and was mended since.
@@ -20,7 +22,7 @@ interface Life {
 /**
  * What a node can prove about its region: every write acknowledged before `closedMs`, on this
  * node's own monotonic clock, is applied in its L1 and in every store state that shows a life of the
- * latest claim, and at least its revision.
+ * latest claim, in its lineage, and at least its revision.
  */
 export class FreshnessProof {
   #closedMs = UNPROVEN;
@@ -42,10 +44,11 @@ export class FreshnessProof {
     if (sentAtMs < this.#closedMs) return;
     this.#closedMs = sentAtMs;
     this.#claim += 1;
-    for (const { incarnation, revision } of claim.shown) {
+    for (const { incarnation, lineage, revision } of claim.shown) {
       const before = this.#lives.get(incarnation)?.revision ?? 0;
       this.#lives.delete(incarnation);
       this.#lives.set(incarnation, {
+        lineage,
         revision,
         claim: this.#claim,
         before: Math.min(before, revision),
@@ -59,16 +62,24 @@ export class FreshnessProof {
     return this.shows(meta) ? this.#closedMs : UNPROVEN;
   }
 
-  /** Whether the store state is at least the one that the latest claim speaks of. */
-  shows({ incarnation, revision }: StoreMeta): boolean {
+  /**
+   * Whether the store state is at least the one that the latest claim speaks of. One of another lineage may be
+   * of the other half of a split, whatever its revision; or the claim of a new applier is still under way.
+   */
+  shows({ incarnation, lineage, revision }: StoreMeta): boolean {
     if (this.#closedMs === UNPROVEN) return true;
     const life = this.#lives.get(incarnation);
-    return life !== undefined && life.claim === this.#claim && revision >= life.revision;
+    if (life?.claim !== this.#claim || life.lineage !== lineage) return false;
+    return revision >= life.revision;
   }
 
   /**
    * Whether the store lost what it once had: it shows a life that is known to have been further. Its
    * tidemarks may be below those that this node was promised.
+   *
+   * Of another lineage nobody can tell. One with a lower revision may be a copy from before the last
+   * takeover, and counts as such. One with a higher revision is what every takeover looks like until its
+   * first claim is heard: eventual reads go on, and nothing is proven by it.
    *
    * @param asked `claims` when the store was asked: an answer need not show what was claimed later
    */

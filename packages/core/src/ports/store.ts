@@ -1,5 +1,5 @@
 import type { Invalidation } from '../protocol/event.ts';
-import type { Advance, AdvanceOutcome } from '../protocol/store-state.ts';
+import type { Advance, AdvanceOutcome, ChainLink } from '../protocol/store-state.ts';
 import type { Watch, WatchAnswer } from '../protocol/dependency.ts';
 import type { Fill, FillVerdict, StoreMeta, StoredRecord } from '../protocol/record.ts';
 import type { RetainedValue } from '../protocol/retained.ts';
@@ -15,14 +15,12 @@ export interface StoreAnswer {
   readonly nowMs: number;
 }
 
-export interface StoreBatch {
+/**
+ * When `expect` is not the store's mark, the store lost batches: this one's mark is not kept, and every
+ * advance of the chain is answered with `mark`. Null starts a chain: it matches whatever the store has.
+ */
+export interface StoreBatch extends ChainLink {
   readonly invalidations: readonly Invalidation[];
-  /**
-   * Mark of the batch before. When it is not the store's mark, the store lost batches and an
-   * advance is answered with `mark`. Null starts a chain: it matches whatever the store has.
-   */
-  readonly expect: string | null;
-  readonly mark: string;
   /** Present on the last batch before a barrier. */
   readonly advance?: Advance;
 }

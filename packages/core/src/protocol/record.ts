@@ -41,7 +41,12 @@ export interface StoreMeta {
   readonly incarnation: string;
   /** Values filled under a smaller epoch are void. */
   readonly epoch: number;
-  /** Rises by one with every barrier applied; rolls back with the data. */
+  /**
+   * The applier's chain of batches that moved the horizon last; the incarnation at first. The halves of a
+   * split can't both go on with one lineage: the chain goes on in one of them, the other needs a new one.
+   */
+  readonly lineage: string;
+  /** Rises by one with every barrier applied; rolls back with the data. Comparable within a lineage. */
   readonly revision: number;
   /** All changes below it have been applied. */
   readonly horizon: Position;
@@ -133,6 +138,7 @@ export function judgeFill(
 ): FillVerdict {
   if (!meta) return 'uninitialised';
   if (fill.incarnation !== meta.incarnation) return 'incarnation';
+  // Whatever the lineage: a takeover must not refuse what was under way, and version and base decide anyway.
   if (meta.revision < fill.revision) return 'rolled-back';
   if (fill.epoch < meta.epoch) return 'epoch';
   if (fill.scope < (meta.scopes.get(keyspaceOf(fill.key)) ?? 0)) return 'scope';

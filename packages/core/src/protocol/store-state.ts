@@ -11,7 +11,7 @@ export const SCOPES_MAX = 64;
 /** A store's own state, besides its records. */
 export interface StoreState {
   readonly meta: StoreMeta;
-  /** Mark of the last batch applied; proves to an applier that nothing it applied rolled back. */
+  /** Mark of the last batch of a whole chain; proves to an applier that nothing it applied rolled back. */
   readonly mark: string | null;
   /** Horizons of the recent past on the store's own clock, oldest first. */
   readonly history: readonly { readonly atMs: number; readonly horizon: Position }[];
@@ -23,6 +23,7 @@ export function initState(incarnation: string, horizon: Position, nowMs: number)
     meta: {
       incarnation,
       epoch: 0,
+      lineage: incarnation,
       revision: 0,
       horizon,
       base: horizon,
@@ -47,6 +48,29 @@ export function raiseScopes(state: StoreState, invalidations: readonly Invalidat
   return meta === state.meta ? state : { ...state, meta };
 }
 
+/** A batch's place in its applier's chain. */
+export interface ChainLink {
+  /** Mark of the batch before; null starts a chain. */
+  readonly expect: string | null;
+  readonly mark: string;
+  /** Name of the chain; left out for a chain of one batch, whose mark it then is. */
+  readonly lineage?: string;
+}
+
+/**
+ * Chains a batch. Its mark is kept only if the batch before is there: else the store lost batches, and no
+ * later one of the chain may find what it expects.
+ *
+ * @returns the lineage that the batch may move the horizon in; null when the chain is broken
+ */
+export function chainBatch(
+  state: StoreState,
+  { expect, mark, lineage }: ChainLink,
+): { readonly state: StoreState; readonly lineage: string | null } {
+  if (expect !== null && expect !== state.mark) return { state, lineage: null };
+  return { state: { ...state, mark }, lineage: lineage ?? mark };
+}
+
 /** What an applier asks of a store once it applied all that a barrier speaks of. */
 export interface Advance {
   readonly from: Position;
@@ -62,16 +86,20 @@ export type AdvanceOutcome =
 /**
  * Moves the horizon if the barrier chains, and `base` to the horizon of `forgetAfterMs` ago.
  *
- * `base` follows because tombstones expire: `forgetAfterMs` must be shorter than their life.
+ * `base` follows because tombstones expire: `forgetAfterMs` must be shorter than their life. Lineage and
+ * revision change in one step, and only here: until a new chain has moved the horizon, the store still shows
+ * the state that it began with, with more applied.
+ *
+ * @param lineage of the chain that the barrier belongs to; null when that chain is broken
  */
 export function advanceState(
   state: StoreState,
   advance: Advance,
-  marked: boolean,
+  lineage: string | null,
   nowMs: number,
   forgetAfterMs: number,
 ): { readonly state: StoreState; readonly outcome: AdvanceOutcome } {
-  if (!marked) return { state, outcome: 'mark' };
+  if (lineage === null) return { state, outcome: 'mark' };
   const { meta } = state;
   // It proves nothing: a source of another life may have sent it, a restored one or one that was replaced.
   if (comparePositions(advance.to, meta.horizon) < 0) return { state, outcome: 'behind' };
@@ -104,6 +132,7 @@ export function advanceState(
         ...meta,
         horizon,
         base,
+        lineage,
         revision: meta.revision + 1,
         scopes: newEra ? new Map() : meta.scopes,
       },

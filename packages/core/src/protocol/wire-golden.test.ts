@@ -53,13 +53,13 @@ const FORMAT_1: readonly (readonly [text: string, message: WireMessage])[] = [
   ['{"f":1,"k":"ping","ec":[["asker",3]]}', { kind: 'ping', life: 'asker', ping: 3 }],
   ['{"f":1,"k":"feed","l":"feed","s":5,"ev":[]}', { kind: 'feed', life: 'feed', seq: 5, invalidations: [] }],
   [
-    '{"f":1,"k":"feed","l":"feed","s":6,"ev":[],"cl":{"sh":[["store",12]],"wh":true,"ec":[["asker",3]]}}',
+    '{"f":1,"k":"feed","l":"feed","s":6,"ev":[],"cl":{"sh":[["store","chain",12]],"wh":true,"ec":[["asker",3]]}}',
     {
       kind: 'feed',
       life: 'feed',
       seq: 6,
       invalidations: [],
-      claim: { shown: [{ incarnation: 'store', revision: 12 }], whole: true, echoes },
+      claim: { shown: [{ incarnation: 'store', lineage: 'chain', revision: 12 }], whole: true, echoes },
     },
   ],
 ];

@@ -46,7 +46,7 @@ const message: fc.Arbitrary<WireMessage> = fc.oneof(
       ...number,
       invalidations,
       claim: fc.record({
-        shown: fc.array(fc.record({ incarnation: life, revision: ordinal }), { maxLength: 4 }),
+        shown: fc.array(fc.record({ incarnation: life, lineage: life, revision: ordinal }), { maxLength: 4 }),
         whole: fc.boolean(),
         echoes,
       }),

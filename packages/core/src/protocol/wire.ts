@@ -62,9 +62,10 @@ export interface PingMessage extends Echo {
   readonly kind: 'ping';
 }
 
-/** A state of a store, or of one partition; it can only be shown by that life, from then on. */
+/** A state of a store, or of one partition; it can only be shown by that lineage of that life, from then on. */
 export interface Shown {
   readonly incarnation: string;
+  readonly lineage: string;
   readonly revision: number;
 }
 /** "The store showed these states when all before your echoed ping was applied." */
@@ -252,15 +253,15 @@ function unpackClaim(raw: unknown): Claim | null {
 }
 
 function packShown(shown: readonly Shown[]): unknown[] {
-  return shown.map(({ incarnation, revision }) => [incarnation, revision]);
+  return shown.map(({ incarnation, lineage, revision }) => [incarnation, lineage, revision]);
 }
 
 function unpackShown(raw: unknown): Shown[] | null {
   if (!Array.isArray(raw) || raw.length > PARTITIONS_MAX) return null;
   const shown: Shown[] = [];
   for (const entry of raw as unknown[]) {
-    if (!Array.isArray(entry) || !isId(entry[0]) || !isOrdinal(entry[1])) return null;
-    shown.push({ incarnation: entry[0], revision: entry[1] });
+    if (!Array.isArray(entry) || !isId(entry[0]) || !isId(entry[1]) || !isOrdinal(entry[2])) return null;
+    shown.push({ incarnation: entry[0], lineage: entry[1], revision: entry[2] });
   }
   return shown;
 }

@@ -317,7 +317,7 @@ export class ApplierTerm {
     }
     if (hellos.size === 0) return;
     const echoes = [...hellos].map(([life, ping]) => ({ life, ping }));
-    const shown = metas.map(({ incarnation, revision }) => ({ incarnation, revision }));
+    const shown = metas.map(({ incarnation, lineage, revision }) => ({ incarnation, lineage, revision }));
     this.#feed.claim({ shown, whole, echoes });
   }
 

@@ -11,12 +11,16 @@ const BATCH_MAX = 500;
  */
 export class StoreWriter {
   readonly #store: Store;
+  readonly #runtime: Runtime;
   readonly #life: string;
   #number = 0;
   #mark: string | null = null;
+  /** Drawn for each chain: two that start from one state, on two servers, are never taken for one. */
+  #lineage = '';
 
   constructor(store: Store, runtime: Runtime) {
     this.#store = store;
+    this.#runtime = runtime;
     this.#life = runtime.randomId();
   }
 
@@ -38,7 +42,8 @@ export class StoreWriter {
   async #apply(invalidations: readonly Invalidation[], advance?: Advance): Promise<StoreBatchResult> {
     this.#number += 1;
     const mark = `${this.#life}.${this.#number}`;
-    const batch = { invalidations, expect: this.#mark, mark };
+    if (this.#mark === null) this.#lineage = this.#runtime.randomId();
+    const batch = { invalidations, expect: this.#mark, mark, lineage: this.#lineage };
     const result = await this.#store.apply(advance ? { ...batch, advance } : batch);
     this.#mark = mark;
     return result;

@@ -11,7 +11,7 @@ local meta, later = get_meta(KEYS[1])
 if later then return LATER end
 if not meta then
   local e, x = tonumber(ARGV[2]), tonumber(ARGV[3])
-  meta = { inc = ARGV[1], epoch = 0, rev = 0, he = e, hx = x, be = e, bx = x, scopes = {}, names = {} }
+  meta = { inc = ARGV[1], line = ARGV[1], epoch = 0, rev = 0, he = e, hx = x, be = e, bx = x, scopes = {}, names = {} }
   redis.call('SET', KEYS[1], meta_text(meta))
   redis.call('SET', KEYS[3], num(now_ms()) .. ' ' .. num(e) .. ' ' .. num(x))
   redis.call('DEL', KEYS[2])

@@ -24,7 +24,7 @@ local function ordinal(n) return n and n >= 0 and n < 9007199254740992 and n % 1
 local function before(e1, x1, e2, x2) return e1 < e2 or (e1 == e2 and x1 < x2) end
 
 local function meta_text(m)
-  local parts = { '1', m.inc, num(m.epoch), num(m.rev), num(m.he), num(m.hx), num(m.be), num(m.bx) }
+  local parts = { '1', m.inc, m.line, num(m.epoch), num(m.rev), num(m.he), num(m.hx), num(m.be), num(m.bx) }
   for _, name in ipairs(m.names) do table.insert(parts, name .. '=' .. num(m.scopes[name])) end
   return table.concat(parts, ' ')
 end
@@ -35,11 +35,11 @@ local function get_meta(key)
   if not text then return nil end
   local format = string.match(text, '^([1-9]%d*) ')
   if format and #format <= 9 and tonumber(format) > 1 then return nil, true end
-  local inc, epoch, rev, he, hx, be, bx, rest =
-    string.match(text, '^1 ([!-~]+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)(.*)$')
+  local inc, line, epoch, rev, he, hx, be, bx, rest =
+    string.match(text, '^1 ([!-~]+) ([!-~]+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)(.*)$')
   if not inc then return nil end
-  local m = { inc = inc, epoch = tonumber(epoch), rev = tonumber(rev), he = tonumber(he), hx = tonumber(hx),
-    be = tonumber(be), bx = tonumber(bx), scopes = {}, names = {} }
+  local m = { inc = inc, line = line, epoch = tonumber(epoch), rev = tonumber(rev), he = tonumber(he),
+    hx = tonumber(hx), be = tonumber(be), bx = tonumber(bx), scopes = {}, names = {} }
   for name, n in string.gmatch(rest, ' ([^= ]+)=(%d+)') do
     m.scopes[name] = tonumber(n)
     table.insert(m.names, name)

@@ -2,22 +2,22 @@ import { PRELUDE } from './prelude.ts';
 
 /**
  * Raises tidemarks, and, for an applier, chains a mark and moves the horizon: `raise` and `apply`
- * of the store port, equal to raiseRecord, raiseScopes and advanceState of the protocol.
+ * of the store port, equal to raiseRecord, raiseScopes, chainBatch and advanceState of the protocol.
  *
  * KEYS: 1 meta, 2 mark, 3 history, then for each record: record, lease.
  * ARGV: 1 mark ('' = a plain raise), 2 expected mark ('' = any), 3 tombstone ttl ms,
  *       4 forget after ms, 5 advance? (0/1), 6 from era, 7 from xid, 8 to era, 9 to xid,
- *       10 scopes max, 11 history max, 12 number of scopes, then name and n of each scope,
+ *       10 scopes max, 11 history max, 12 lineage, 13 number of scopes, then name and n of each scope,
  *       then era and n of each record.
  * Returns: outcome, meta text ('' = none).
  */
 export const RAISE = `${PRELUDE}
 local meta, later = get_meta(KEYS[1])
 local mark, expect, ttl, forget = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local at = 13
+local at = 14
 local dirty = false
 
-for i = 1, tonumber(ARGV[12]) do
+for i = 1, tonumber(ARGV[13]) do
   local name, n = ARGV[at], tonumber(ARGV[at + 1])
   at = at + 2
   if meta and n > (meta.scopes[name] or 0) then
@@ -62,7 +62,7 @@ local function advance(fe, fx, te, tx)
   local parts = {}
   for _, h in ipairs(history) do table.insert(parts, num(h[1]) .. ' ' .. num(h[2]) .. ' ' .. num(h[3])) end
   redis.call('SET', KEYS[3], table.concat(parts, ';'))
-  meta.rev = meta.rev + 1
+  meta.line, meta.rev = ARGV[12], meta.rev + 1
   dirty = true
   return 'advanced'
 end
@@ -73,7 +73,7 @@ if not meta then return { 'uninitialised', '' } end
 local outcome = 'applied'
 if mark ~= '' then
   local marked = expect == '' or get(KEYS[2]) == expect
-  redis.call('SET', KEYS[2], mark)
+  if marked then redis.call('SET', KEYS[2], mark) end
   if ARGV[5] == '1' then
     outcome = 'mark'
     if marked then outcome = advance(tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])) end
