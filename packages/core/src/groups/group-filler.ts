@@ -105,6 +105,7 @@ export class GroupFiller {
             dependencies: [],
             startedAtMs,
             origin: 'primary' as const,
+            moved: null,
             exact: false,
           };
           const meta = metas[partitionOf(cacheKey, metas.length)];

@@ -45,7 +45,9 @@ export class CurrentReader {
     const found = this.#found(miss, answer);
     const result =
       found && consistency.allows(miss.key, found) ? found : await this.#check(miss, answer, this.#labels);
-    consistency.saw(miss.key, result);
+    // What moved while it was loaded may be in it: from here on no less will do.
+    const { moved } = result;
+    consistency.saw(miss.key, moved ? { ...moved.own, dependencies: moved.dependencies } : result);
     return result;
   }
 

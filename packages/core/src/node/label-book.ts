@@ -3,6 +3,7 @@ import type { SourceLabels } from '../ports/source.ts';
 import { DEPENDENCIES_MAX, type Label } from '../protocol/dependency.ts';
 import { isKey } from '../protocol/key.ts';
 import { comparePositions, type Position, POSITION_NONE } from '../protocol/position.ts';
+import { compareVersions } from '../protocol/version.ts';
 
 type Ask = (keys: readonly string[]) => Promise<SourceLabels>;
 
@@ -30,10 +31,25 @@ export class LabelBook {
     missing.forEach((key, i) => this.#labels.set(key, { key, version: versions[i]!, scope: scopes[i]! }));
   }
 
+  /**
+   * Asks once more for all that was noted. What did not move since labels exactly what was read in
+   * between; of what moved, nothing read is newer than the answer.
+   */
+  async again(): Promise<ReadonlyMap<string, Label>> {
+    const keys = [...this.#labels.keys()];
+    const { versions, scopes } = await this.#ask(keys);
+    return new Map(keys.map((key, i) => [key, { key, version: versions[i]!, scope: scopes[i]! }]));
+  }
+
   /** The label of a key that was noted. */
   of(key: string): Label {
     return this.#labels.get(key)!;
   }
+}
+
+/** Whether a key's label is still the same. */
+export function isSameLabel(a: Label, b: Label | undefined): boolean {
+  return b !== undefined && compareVersions(a.version, b.version) === 0 && a.scope === b.scope;
 }
 
 /** @throws ConfigurationError for what is not a key, TooManyDependenciesError for too many */

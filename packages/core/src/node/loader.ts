@@ -8,7 +8,7 @@ import type { Label } from '../protocol/dependency.ts';
 import type { Position } from '../protocol/position.ts';
 import type { StoreMeta } from '../protocol/record.ts';
 import { compareVersions, type Version } from '../protocol/version.ts';
-import { checkDependencies, LabelBook } from './label-book.ts';
+import { checkDependencies, isSameLabel, LabelBook } from './label-book.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
 import { livePin } from './version-history.ts';
 
@@ -20,6 +20,12 @@ export interface LoadLabel {
   readonly version: Version;
   readonly scope: number;
   readonly asOf: Position;
+}
+
+/** Labels that were asked for after a load. */
+export interface Moved {
+  readonly own: Label;
+  readonly dependencies: readonly Label[];
 }
 
 export interface Loaded {
@@ -35,6 +41,11 @@ export interface Loaded {
   readonly origin: 'primary' | 'replica';
   /** Whether the value is known to be of exactly the label's version, and not older or newer. */
   readonly exact: boolean;
+  /**
+   * Labels after the load, when any of them had moved: the value may be as new as they say, and is not
+   * cached. Null when none had, or when nobody asked (`exactLabels`).
+   */
+  readonly moved: Moved | null;
 }
 
 /** What is loaded. Batches are for keyspaces with `loadMany`. */
@@ -155,7 +166,7 @@ export class Loader {
       taken.filter((i) => !pins.has(i)).map((i) => params[i]!),
       context,
     );
-    const exact = await isExact(keyspace, taken, keys, reader, book);
+    const after = book && (this.#options.exactLabels || keyspace.retain > 0) ? await book.again() : null;
     let at = 0;
     taken.forEach((i) => {
       const key = keys[i]!;
@@ -163,13 +174,18 @@ export class Loader {
       const raw = (pinned ? pins.get(i) : values[at++]) ?? null;
       const dependencies = new Set([...fixed.get(i)!, ...found]);
       checkDependencies(key, [...dependencies]);
+      const made = book ? [...dependencies].map((each) => book.of(each)) : NO_DEPENDENCIES;
+      const still = book !== null && after !== null && isSameLabel(book.of(key), after.get(key));
       loaded.set(i, {
         value: raw === null ? null : deepFreeze(validate(key, keyspace.schema, raw)),
         label: book && { ...book.of(key), asOf: book.asOf },
-        dependencies:
-          book && dependencies.size > 0 ? [...dependencies].map((each) => book.of(each)) : NO_DEPENDENCIES,
+        dependencies: made,
         origin,
-        exact: !pinned && exact(i),
+        exact: !pinned && still,
+        moved:
+          after !== null && !(still && made.every((each) => isSameLabel(each, after.get(each.key))))
+            ? { own: after.get(key)!, dependencies: made.map((each) => after.get(each.key)!) }
+            : null,
       });
     });
   }
@@ -208,25 +224,6 @@ export class Loader {
         .then(resolve, reject);
     });
   }
-}
-
-const NEVER_EXACT = (): boolean => false;
-
-/** Which values are of exactly their label's version: those whose label did not move while they were read. */
-async function isExact(
-  keyspace: AnyKeyspace,
-  wanted: readonly Index[],
-  keys: readonly string[],
-  reader: SourceReader<unknown> | null,
-  book: LabelBook | null,
-): Promise<(i: Index) => boolean> {
-  if (keyspace.retain === 0 || !reader || !book) return NEVER_EXACT;
-  const after = await reader.labels(wanted.map((i) => keys[i]!));
-  const same = wanted.filter((i, at) => {
-    const { version, scope } = book.of(keys[i]!);
-    return compareVersions(after.versions[at]!, version) === 0 && after.scopes[at] === scope;
-  });
-  return (i) => same.includes(i);
 }
 
 async function valuesOf(

@@ -44,6 +44,12 @@ export interface NodeOptions<Db = unknown, Tx = unknown> {
    * least 16 characters each, the same in every region.
    */
   readonly sessionSecrets?: readonly string[];
+  /**
+   * Asks for labels again after each load, and caches only what did not move meanwhile. A session needs it to
+   * never go back: else a cached value may be newer than its label says, and another region's older, under the
+   * same label. One more version query for each load. Default: true with `sessionSecrets`.
+   */
+  readonly exactLabels?: boolean;
   /** Default 10,000. */
   readonly l1EntriesMax?: number;
   /** Hard timeout of one load. Default 10 s; must stay below half the store's tombstone life. */
@@ -72,6 +78,7 @@ export interface ResolvedOptions<Db, Tx> {
   readonly applier: boolean;
   readonly consistency: Consistency;
   readonly sessionSecrets: readonly string[];
+  readonly exactLabels: boolean;
   readonly l1EntriesMax: number;
   readonly loadTimeoutMs: number;
   readonly loadConcurrencyMax: number;
@@ -120,6 +127,7 @@ export function resolveOptions<Db, Tx>(options: NodeOptions<Db, Tx>): ResolvedOp
     applier: options.roles?.applier ?? applierPossible,
     consistency: options.consistency ?? 'eventual',
     sessionSecrets: secrets(options.sessionSecrets ?? []),
+    exactLabels: options.exactLabels ?? (options.sessionSecrets ?? []).length > 0,
     l1EntriesMax: count(options.l1EntriesMax ?? 10_000, 'l1EntriesMax'),
     loadTimeoutMs: durationMs(options.loadTimeout ?? '10s', 'loadTimeout'),
     loadConcurrencyMax: count(options.loadConcurrencyMax ?? 32, 'loadConcurrencyMax'),

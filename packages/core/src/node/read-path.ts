@@ -342,7 +342,7 @@ export class ReadPath {
   ): Promise<Result | null> {
     const { keyspace, key, ticket } = miss;
     const { runtime } = this.#options;
-    const { value, label, dependencies, startedAtMs, origin } = loaded;
+    const { value, label, dependencies, startedAtMs, origin, moved } = loaded;
     if (origin === 'primary') assertNotReplaced(key, meta, label);
     const { freshMs, staleMs } = lifetime(keyspace, value);
     const word = meta === null ? 'away' : await this.#filler.fill(keyspace, key, meta, loaded, lease);
@@ -355,7 +355,7 @@ export class ReadPath {
     const provenMs = origin === 'primary' ? startedAtMs : UNPROVEN;
     if (label) this.l1.raise(key, label.version);
     // The store may be away, or have forgotten: this node's memory has to speak as well.
-    const vouched = word !== 'refused' && this.#floors.remembersSince(startedAtMs);
+    const vouched = word !== 'refused' && !moved && this.#floors.remembersSince(startedAtMs);
     const nowMs = runtime.monoMs();
     if (vouched && !overtaken) {
       const entry: L1Entry = {
@@ -377,6 +377,7 @@ export class ReadPath {
       dependencies,
       stalenessBoundMs: nowMs - provenMs,
       why,
+      ...(moved && { moved }),
     };
   }
 

@@ -1,5 +1,6 @@
 import type { MissReason, Tier } from '../ports/telemetry.ts';
 import type { Label } from '../protocol/dependency.ts';
+import type { Moved } from './loader.ts';
 import type { Version } from '../protocol/version.ts';
 
 /** A value and where it came from. */
@@ -23,4 +24,6 @@ export interface ServedResult extends ReadResult<unknown> {
   /** Version `n` of the keyspace's scope key that the value was loaded under. */
   readonly scope: number;
   readonly dependencies: readonly Label[];
+  /** The value may be as new as these labels say; left out when it is exactly of its own. */
+  readonly moved?: Moved;
 }

@@ -13,10 +13,10 @@ export const SHIPPED_BYTES_MAX = 16_384;
 export function shippedValue(
   keyspace: AnyKeyspace,
   key: string,
-  { value, label, dependencies }: Loaded,
+  { value, label, dependencies, moved }: Loaded,
   codec: Codec,
 ): ShippedValue | null {
-  if (!label || dependencies.length > 0) return null;
+  if (!label || moved || dependencies.length > 0) return null;
   const data = value === null ? null : codec.encode(value);
   if (data && data.byteLength > SHIPPED_BYTES_MAX) return null;
   const { version, scope, asOf } = label;

@@ -59,7 +59,11 @@ export class StoreFiller {
     lease: string | null,
   ): Promise<FillWord> {
     const { codec } = this.#options;
-    const { value, label, dependencies: made } = loaded;
+    const { value, label, dependencies: made, moved } = loaded;
+    if (moved) {
+      if (lease !== null) await this.release(key, lease);
+      return 'refused';
+    }
     let retaining: Promise<void> | undefined;
     try {
       const data = value === null ? null : codec.encode(value);
