@@ -107,8 +107,7 @@ export function advanceState(
   const horizon = maxPosition(meta.horizon, advance.to);
   const newEra = horizon.era > meta.horizon.era;
   let history = state.history.slice();
-  // A store that lost its history can't tell what it has forgotten since.
-  let base = history.length === 0 ? maxPosition(meta.base, meta.horizon) : meta.base;
+  let { base } = meta;
   // After its clock stepped back the samples' ages mean nothing. Folding early is safe: it costs loads.
   const steppedBack = history.length > 0 && history.at(-1)!.atMs > nowMs;
   while (
@@ -117,6 +116,8 @@ export function advanceState(
   ) {
     base = maxPosition(base, history.shift()!.horizon);
   }
+  // Lost, or so old that the clock may have leapt: nobody can tell what was forgotten since.
+  if (history.length === 0) base = maxPosition(base, horizon);
   if (newEra) {
     base = horizon;
     history = [];

@@ -46,13 +46,13 @@ local function advance(fe, fx, te, tx)
   for t, e, x in string.gmatch(get(KEYS[3]) or '', '(%d+) (%d+) (%d+)') do
     table.insert(history, { tonumber(t), tonumber(e), tonumber(x) })
   end
-  if #history == 0 and before(meta.be, meta.bx, meta.he, meta.hx) then meta.be, meta.bx = meta.he, meta.hx end
   local back = #history > 0 and history[#history][1] > now
   while #history > 0 and (back or #history >= max or history[1][1] <= now - forget) do
     local h = table.remove(history, 1)
     if before(meta.be, meta.bx, h[2], h[3]) then meta.be, meta.bx = h[2], h[3] end
   end
   if before(meta.he, meta.hx, te, tx) then meta.he, meta.hx = te, tx end
+  if #history == 0 and before(meta.be, meta.bx, meta.he, meta.hx) then meta.be, meta.bx = meta.he, meta.hx end
   if meta.he > era then
     meta.be, meta.bx, meta.scopes, meta.names, history = meta.he, meta.hx, {}, {}, {}
   end
