@@ -1,7 +1,7 @@
 import type { Session, TidemarkNode } from '@tidemark/core';
 import type { FastifyPluginAsync } from 'fastify';
 import fp from 'fastify-plugin';
-import { SESSION_HEADER, type SessionOptions, sessionOf } from './session-header.ts';
+import { assertSigns, SESSION_HEADER, type SessionOptions, sessionOf } from './session-header.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -15,6 +15,7 @@ export interface FastifySessionOptions extends SessionOptions {
 }
 
 const plugin: FastifyPluginAsync<FastifySessionOptions> = async (fastify, { node, ...options }) => {
+  assertSigns(node);
   // Decorated first, set for each request: requests keep one shape, and none sees another's session.
   fastify.decorateRequest('tidemarkSession', null as unknown as Session);
   fastify.addHook('onRequest', async (request) => {

@@ -11,6 +11,20 @@ export interface SessionOptions {
   readonly onBadToken?: (error: unknown) => void;
 }
 
+/** Nodes that are known to sign tokens. */
+const signing = new WeakSet<object>();
+
+/**
+ * Before the first request, not with the first response.
+ *
+ * @throws ConfigurationError for a node without `sessionSecrets`
+ */
+export function assertSigns(node: Pick<TidemarkNode, 'session'>): void {
+  if (signing.has(node)) return;
+  node.session().token();
+  signing.add(node);
+}
+
 /** The session of a request: what its header tells of, or a new one. Never throws for what a client sent. */
 export function sessionOf(
   node: Pick<TidemarkNode, 'session'>,

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
   keyspace,
@@ -71,6 +71,17 @@ async function ask(
   expect(response.status).toBe(200);
   return { text: await response.text(), token: response.headers.get(SESSION_HEADER) };
 }
+
+it('a node without secrets is refused before its first request', async () => {
+  const node = await startNode({ keyspaces: [rows] });
+  close.push(() => node.close());
+  const refused = { code: 'E_CONFIGURATION', message: expect.stringContaining('sessionSecrets') as string };
+  expect(() => httpSession(node, {} as IncomingMessage, {} as ServerResponse)).toThrow(
+    expect.objectContaining(refused),
+  );
+  const app = fastify();
+  await expect(app.register(tidemarkSession, { node })).rejects.toMatchObject(refused);
+});
 
 describe.each([
   ['http', withHttp],

@@ -1,4 +1,4 @@
-import { keyspace, type LoadContext } from '@tidemark/core';
+import { keyspace, type LoadContext, StoreUnavailableError } from '@tidemark/core';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { MemoryDb } from '../src/index.ts';
 import { Gate, type MemoryRegions, memoryRegions, WAIT } from './memory-region.ts';
@@ -75,4 +75,16 @@ it('a value under a label that was too old is nowhere kept, so that no session c
   expect(regions.eu.peek(rows, { id: 1 })).toBeUndefined();
   const [record] = (await regions.stores.eu.read(['row:1'])).records;
   expect(record?.value ?? null).toBeNull();
+});
+
+it('nor in L1 while the store is away', async () => {
+  vi.spyOn(regions.stores.eu, 'read').mockRejectedValue(new StoreUnavailableError('away'));
+  await overtaken(() => regions.eu.get(rows, { id: 1 }));
+  expect(regions.eu.peek(rows, { id: 1 })).toBeUndefined();
+});
+
+it('it is kept by the next load, during which nothing moves', async () => {
+  await overtaken(() => regions.eu.get(rows, { id: 1 }));
+  expect((await regions.eu.read(rows, { id: 1 })).tier).toBe('source');
+  await vi.waitFor(async () => expect((await regions.eu.read(rows, { id: 1 })).tier).toBe('l1'), WAIT);
 });

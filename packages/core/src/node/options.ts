@@ -47,7 +47,8 @@ export interface NodeOptions<Db = unknown, Tx = unknown> {
   /**
    * Asks for labels again after each load, and caches only what did not move meanwhile. A session needs it to
    * never go back: else a cached value may be newer than its label says, and another region's older, under the
-   * same label. One more version query for each load. Default: true with `sessionSecrets`.
+   * same label. So all nodes that share a store with one that hands out sessions need it. One more version query
+   * for each load. Default: true with `sessionSecrets`.
    */
   readonly exactLabels?: boolean;
   /** Default 10,000. */

@@ -62,7 +62,7 @@ export class StoreFiller {
     const { value, label, dependencies: made, moved } = loaded;
     if (moved) {
       if (lease !== null) await this.release(key, lease);
-      return 'refused';
+      return this.#told(keyspace, 'moved');
     }
     let retaining: Promise<void> | undefined;
     try {
@@ -134,7 +134,7 @@ export class StoreFiller {
     }));
   }
 
-  #told(keyspace: AnyKeyspace, verdict: FillVerdict): FillWord {
+  #told(keyspace: AnyKeyspace, verdict: FillVerdict | 'moved'): FillWord {
     this.#options.telemetry.record({ type: 'fill', keyspace: keyspace.name, verdict });
     if (verdict === 'admitted') return 'admitted';
     this.#counters.fillsRefused += 1;

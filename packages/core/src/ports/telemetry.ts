@@ -45,7 +45,7 @@ export type EngineEvent =
       readonly why: MissReason | 'fresh' | 'stale';
     }
   | { readonly type: 'load'; readonly keyspace: string; readonly ms: number; readonly ok: boolean }
-  | { readonly type: 'fill'; readonly keyspace: string; readonly verdict: FillVerdict }
+  | { readonly type: 'fill'; readonly keyspace: string; readonly verdict: FillVerdict | 'moved' }
   | { readonly type: 'lease-wait'; readonly keyspace: string; readonly ms: number }
   | { readonly type: 'write'; readonly ms: number; readonly keys: number; readonly ok: boolean }
   | { readonly type: 'publish'; readonly events: number; readonly ok: boolean }
