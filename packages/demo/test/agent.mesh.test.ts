@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest';
-import { items, type OpenNode, Regions } from '../../demo/test/regions-harness.ts';
+import { items, type OpenNode, Regions } from './regions-harness.ts';
 
 const WAIT = { timeout: 30_000, interval: 20 };
 const NO_ROLES = { roles: { relay: false, applier: false } } as const;
-const CLI = fileURLToPath(new URL('./run-cli.ts', import.meta.url));
+const CLI = fileURLToPath(new URL('../../cli/test/run-cli.ts', import.meta.url));
 const NODE_ARGS = ['--import', 'tsx', '--conditions=@tidemark/source', CLI];
 
 let regions: Regions;
