@@ -1,4 +1,5 @@
 import { connect, type ConnectionOptions, DebugEvents, Events, type NatsConnection } from 'nats';
+import { Attempts, type LinkOptions } from './attempts.ts';
 import type { NatsServerOptions } from './options.ts';
 
 /** Settings that notice half-open links in seconds and never give up; see docs/decisions. */
@@ -20,6 +21,7 @@ export class Link {
   #connection: NatsConnection | null = null;
   #isUp = false;
   #closed = false;
+  readonly #attempts = new Attempts();
   readonly #onUp = new Set<Task>();
   readonly #opening: Promise<void>;
 
@@ -29,6 +31,7 @@ export class Link {
       name,
       servers: typeof options.servers === 'string' ? options.servers : [...options.servers],
       ...options.connection,
+      tidemarkAttempts: this.#attempts,
     });
   }
 
@@ -61,10 +64,12 @@ export class Link {
   async close(): Promise<void> {
     this.#closed = true;
     this.#isUp = false;
-    await this.#connection?.close();
+    const closing = this.#connection?.close();
+    this.#attempts.end();
+    await closing;
   }
 
-  async #open(options: ConnectionOptions): Promise<void> {
+  async #open(options: LinkOptions): Promise<void> {
     let connection: NatsConnection;
     try {
       connection = await this.#firstConnect(options);
@@ -79,7 +84,7 @@ export class Link {
   }
 
   /** `waitOnFirstConnect` can't be cancelled, so the waiting is done here. */
-  async #firstConnect(options: ConnectionOptions): Promise<NatsConnection> {
+  async #firstConnect(options: LinkOptions): Promise<NatsConnection> {
     for (;;) {
       try {
         return await connect({ ...options, waitOnFirstConnect: false });
