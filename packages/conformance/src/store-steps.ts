@@ -153,7 +153,12 @@ export function anyStep(ticks: boolean): fc.Arbitrary<Step> {
     },
     { weight: 2, arbitrary: of('lease', fc.tuple(key, token), (store, [k, t]) => store.lease(k, t, 60_000)) },
     { weight: 1, arbitrary: of('release', fc.tuple(key, token), (store, [k, t]) => store.release(k, t)) },
-    { weight: 1, arbitrary: of('epoch', xid, (store, x) => store.raiseEpoch(position(x))) },
+    {
+      weight: 1,
+      arbitrary: of('epoch', fc.tuple(xid, fc.constantFrom(1, 1, 2)), (store, [x, era]) =>
+        store.raiseEpoch(position(x, era)),
+      ),
+    },
     { weight: 1, arbitrary: of('claim', token, (store, t) => store.claim('applier', t, 60_000)) },
     { weight: 1, arbitrary: of('resign', token, (store, t) => store.resign('applier', t)) },
     {

@@ -143,7 +143,11 @@ export function advanceState(
   };
 }
 
-/** Every value becomes void, and tidemarks before `base` count as forgotten. */
+/**
+ * Every value becomes void, and tidemarks before `base` count as forgotten. Into a new era the scopes of
+ * the old one don't go along, as when a barrier moves there: its numbers are small again, and below them
+ * nothing of a keyspace could be kept any more.
+ */
 export function raiseStateEpoch(state: StoreState, base: Position): StoreState {
   const { meta } = state;
   return {
@@ -153,6 +157,7 @@ export function raiseStateEpoch(state: StoreState, base: Position): StoreState {
       epoch: meta.epoch + 1,
       horizon: maxPosition(meta.horizon, base),
       base: maxPosition(meta.base, base),
+      scopes: base.era > meta.horizon.era ? new Map() : meta.scopes,
     },
   };
 }

@@ -31,6 +31,7 @@ if later then return LATER end
 if not meta then return 0 end
 local e, x = tonumber(ARGV[1]), tonumber(ARGV[2])
 meta.epoch = meta.epoch + 1
+if meta.he < e then meta.scopes, meta.names = {}, {} end
 if before(meta.he, meta.hx, e, x) then meta.he, meta.hx = e, x end
 if before(meta.be, meta.bx, e, x) then meta.be, meta.bx = e, x end
 redis.call('SET', KEYS[1], meta_text(meta))
