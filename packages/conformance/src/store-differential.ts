@@ -1,12 +1,12 @@
 import { judgeRecord, type Store } from '@tidemark/core';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { runs } from './property.ts';
 import { type OpenStore, START, text } from './store-harness.ts';
 import { StoreModel } from './store-model.ts';
 import { anyStep, KEYS, type Side } from './store-steps.ts';
 
-/** `TIDEMARK_STORE_RUNS=5000` for a long run; a failure prints the seed and path that replay it. */
-const RUNS = Number(process.env['TIDEMARK_STORE_RUNS'] ?? 150);
+const RUNS = 400;
 
 /** All that a node can see of a store. Times only when both sides have the same clock. */
 async function view(store: Store, timed: boolean): Promise<unknown> {
@@ -43,7 +43,7 @@ async function view(store: Store, timed: boolean): Promise<unknown> {
  */
 export function storeDifferential(name: string, open: OpenStore): void {
   describe(`store: ${name} equals the pure rules`, () => {
-    it(`over ${RUNS} random histories`, async () => {
+    it('over random histories', async () => {
       const tombstoneTtlMs = 60_000;
       const harness = await open({ tombstoneTtlMs });
       const ticks = harness.tick !== undefined;
@@ -75,7 +75,7 @@ export function storeDifferential(name: string, open: OpenStore): void {
         },
       );
       try {
-        await fc.assert(property, { numRuns: RUNS, endOnFailure: false });
+        await fc.assert(property, runs(RUNS));
       } finally {
         await harness.close();
       }

@@ -10,6 +10,7 @@ import {
   StoreUnavailableError,
   systemRuntime,
 } from '@tidemark/core';
+import { runs } from '@tidemark/conformance/property';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type MemoryDb, memoryStore, type MemoryStore } from '../src/index.ts';
@@ -63,7 +64,7 @@ describe('partitionOf', () => {
         expect(Math.max(...sizes)).toBeLessThan(300);
         expect(Math.min(...sizes)).toBeGreaterThan(120);
       }),
-      { numRuns: 30 },
+      runs(30),
     );
   });
 

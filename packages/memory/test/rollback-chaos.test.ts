@@ -1,4 +1,5 @@
 import { keyspace, type LoadContext, type TidemarkNode } from '@tidemark/core';
+import { runs } from '@tidemark/conformance/property';
 import * as fc from 'fast-check';
 import { expect, it, vi } from 'vitest';
 import { type MemoryDb, MemoryDatabase, memorySource, type MemoryTx } from '../src/index.ts';
@@ -8,7 +9,6 @@ interface Rule {
   readonly text: string;
 }
 
-const RUNS = Number(process.env['TIDEMARK_ROLLBACK_RUNS'] ?? 12);
 const IDS = [1, 2] as const;
 /** What a rollback may meet while others work: no earlier value, or another change. */
 const EXPECTED = new Set(['E_VERSION_GONE', 'E_ROLLBACK_CONFLICT']);
@@ -24,7 +24,7 @@ async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
-it(`over ${RUNS} random histories regions agree with the source, and what is kept is what was`, async () => {
+it('over random histories regions agree with the source, and what is kept is what was', async () => {
   const property = fc.asyncProperty(fc.array(step, { minLength: 40, maxLength: 120 }), async (steps) => {
     let loads = 0;
     const rules = keyspace({
@@ -79,7 +79,7 @@ it(`over ${RUNS} random histories regions agree with the source, and what is kep
       await regions.close();
     }
   });
-  await fc.assert(property, { numRuns: RUNS, endOnFailure: true });
+  await fc.assert(property, runs(12, { endOnFailure: true }));
 }, 120_000);
 
 /** What readers must get: the pinned content if the latest version is a rollback's, else the row. */

@@ -1,4 +1,5 @@
 import { encodeKeyPart, isKey } from '@tidemark/core';
+import { runs } from '@tidemark/conformance/property';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { testDatabase, type TestDatabase } from './database.ts';
@@ -30,7 +31,7 @@ describe('keys in SQL', () => {
         );
         expect(rows.map(({ key }) => key)).toEqual(parts.map(encodeKeyPart));
       }),
-      { numRuns: 60 },
+      runs(60),
     );
   });
 
@@ -61,7 +62,7 @@ describe('keys in SQL', () => {
         );
         expect(accepted).toBe(isKey(key));
       }),
-      { numRuns: 100 },
+      runs(100),
     );
   });
 

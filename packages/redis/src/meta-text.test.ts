@@ -1,3 +1,4 @@
+import { runs } from '@tidemark/conformance/property';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { MetaReader, metaText, readMeta } from './meta-text.ts';
@@ -32,6 +33,7 @@ describe('meta text', () => {
           expect(meta === null || metaText(meta) === text).toBe(true);
         },
       ),
+      runs(100),
     );
   });
 

@@ -1,3 +1,4 @@
+import { runs } from '@tidemark/conformance/property';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { readRecord } from './record-bytes.ts';
@@ -25,6 +26,6 @@ it('any bytes are read without a throw, and what is served is in range', () => {
       else expect(Number.isSafeInteger(record.tidemark.n) && record.tidemark.n >= 0).toBe(true);
       if (record?.value) expect(record.value.version.n).toBeLessThanOrEqual(2 ** 53 - 1);
     }),
-    { numRuns: 1_000 },
+    runs(1_000),
   );
 });

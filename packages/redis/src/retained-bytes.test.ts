@@ -1,3 +1,4 @@
+import { runs } from '@tidemark/conformance/property';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { readHistory } from './retained-bytes.ts';
@@ -32,5 +33,6 @@ it('reads any bytes under any name without throwing, and says what it left out',
         expect(filledAtMs).toBeGreaterThanOrEqual(0);
       }
     }),
+    runs(100),
   );
 });

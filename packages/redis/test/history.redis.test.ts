@@ -1,4 +1,5 @@
 import { advanceState, HISTORY_LENGTH_MAX, type Position, type StoreState } from '@tidemark/core';
+import { runs } from '@tidemark/conformance/property';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { metaText, readMeta } from '../src/meta-text.ts';
@@ -80,5 +81,5 @@ it('base follows any history, on any clock, as advanceState says', async () => {
       expect(Math.abs(atMs - expected.state.history[i]!.atMs)).toBeLessThan(GRAIN_MS / 4);
     }
   });
-  await fc.assert(property, { numRuns: 300, endOnFailure: false });
+  await fc.assert(property, runs(300));
 });

@@ -152,6 +152,16 @@ it('no test is skipped, singled out or retried', () => {
   expect(found).toEqual([]);
 });
 
+it('every property takes its runs and its seed from the environment', () => {
+  const found = offences(({ path, code }) => {
+    if (path.endsWith('tidy.test.ts')) return [];
+    const asserts = code.match(/\bfc\.assert\(/g)?.length ?? 0;
+    const given = code.match(/\bruns(?:<[^(]*>)?\(/g)?.length ?? 0;
+    return asserts > given ? ['asserts a property without `runs` of @tidemark/conformance/property'] : [];
+  });
+  expect(found).toEqual([]);
+});
+
 it('a test that starts servers says so in its name', () => {
   const found = offences((source) => {
     if (!source.path.endsWith('.test.ts') || SUFFIXES.test(source.path)) return [];

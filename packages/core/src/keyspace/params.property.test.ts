@@ -1,3 +1,4 @@
+import { runs } from '@tidemark/conformance/property';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isKey, keyspaceOf } from '../protocol/key.ts';
@@ -14,14 +15,14 @@ describe('keys', () => {
         const same = a.site === b.site && Object.is(a.number + 0, b.number + 0) && a.draft === b.draft;
         expect(encode(a) === encode(b)).toBe(same);
       }),
-      {
+      runs(100, {
         examples: [
           [
             { site: 'a:1', number: 2, draft: true },
             { site: 'a', number: 12, draft: true },
           ],
         ],
-      },
+      }),
     );
   });
 
@@ -34,7 +35,7 @@ describe('keys', () => {
         const decoded = decode(junk);
         if (decoded) expect(encode(decoded)).toBe(junk);
       }),
-      { examples: [[{ site: '%3A%', number: 1, draft: true }, 'page:%253A:01:true']] },
+      runs(100, { examples: [[{ site: '%3A%', number: 1, draft: true }, 'page:%253A:01:true']] }),
     );
   });
 
@@ -46,6 +47,7 @@ describe('keys', () => {
         expect(keyspaceOf(key)).toBe('page');
         expect(key.split(':')).toHaveLength(4);
       }),
+      runs(100),
     );
   });
 

@@ -1,3 +1,4 @@
+import { runs } from '@tidemark/conformance/property';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FeedPlaces } from './feed-places.ts';
@@ -33,6 +34,7 @@ describe('FeedPlaces', () => {
           expect(together.step(each)).toBe(alone[each.life as 'a' | 'b' | 'c'].step(each));
         }
       }),
+      runs(100),
     );
   });
 
@@ -48,6 +50,7 @@ describe('FeedPlaces', () => {
           heard.add(`${life} ${seq}`);
         }
       }),
+      runs(100),
     );
   });
 });

@@ -1,3 +1,4 @@
+import { runs } from '@tidemark/conformance/property';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -45,6 +46,7 @@ describe('raise', () => {
         expect(raised(shuffled)?.tidemark).toEqual(raised(events)?.tidemark);
         expect(raised(events)?.tidemark).toEqual(events.reduce(maxVersion));
       }),
+      runs(100),
     );
   });
 });
@@ -67,6 +69,7 @@ describe('a record', () => {
           }
         }
       }),
+      runs(100),
     );
   });
 

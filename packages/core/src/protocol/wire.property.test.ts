@@ -1,3 +1,4 @@
+import { runs } from '@tidemark/conformance/property';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeKeyPart, joinKey } from './key.ts';
@@ -69,6 +70,7 @@ describe('wire format', () => {
         expect(decoded.ok).toBe(true);
         if (decoded.ok) expect(sorted(decoded.message)).toEqual(sorted(sent));
       }),
+      runs(100),
     );
   });
 
@@ -82,16 +84,17 @@ describe('wire format', () => {
           expect(again.ok && sorted(again.message)).toEqual(sorted(decoded.message));
         }
       }),
-      // One era in two groups: encoding joins them, and the order of events means nothing.
-      {
-        numRuns: 1_000,
-        examples: [
-          ['{"f":1,"k":"bump","ev":[[0,["a",1]],[1,["b",1]],[0,["c",1]]]}'],
-          [
-            '{"f":1,"k":"barrier","l":"a","s":1,"from":{"era":1,"xid":1},"to":{"era":1,"xid":1},"at":1e999,"ec":[]}',
+      runs(
+        1_000, // One era in two groups: encoding joins them, and the order of events means nothing.
+        {
+          examples: [
+            ['{"f":1,"k":"bump","ev":[[0,["a",1]],[1,["b",1]],[0,["c",1]]]}'],
+            [
+              '{"f":1,"k":"barrier","l":"a","s":1,"from":{"era":1,"xid":1},"to":{"era":1,"xid":1},"at":1e999,"ec":[]}',
+            ],
           ],
-        ],
-      },
+        },
+      ),
     );
   });
 

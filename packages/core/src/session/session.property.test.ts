@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { runs } from '@tidemark/conformance/property';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SESSION_KEYS_MAX, SESSION_NEW } from '../protocol/session-state.ts';
@@ -58,7 +59,7 @@ describe('a session', () => {
           }
         }
       }),
-      { numRuns: 300 },
+      runs(300),
     );
   });
 
@@ -72,6 +73,7 @@ describe('a session', () => {
         session.saw('product:1', served(at));
         expect(session.allows('product:1', served(at))).toBe(true);
       }),
+      runs(100),
     );
   });
 
@@ -121,6 +123,7 @@ describe('a token', () => {
         expect(decoded).toEqual(known);
         expect([...decoded.keys.byHash]).toEqual([...known.keys.byHash]);
       }),
+      runs(100),
     );
   });
 
@@ -140,6 +143,7 @@ describe('a token', () => {
         refused(token.slice(0, cut));
         refused(encodeSessionToken(known, OTHER));
       }),
+      runs(100),
     );
     refused('x'.repeat(SESSION_TOKEN_LENGTH_MAX + 1));
   });
@@ -157,7 +161,7 @@ describe('a token', () => {
           expect(error).toMatchObject({ code: 'E_SESSION_TOKEN' });
         }
       }),
-      { numRuns: 500, examples: [[Uint8Array.from([2, 0, 0, 0, 0, 0])]] },
+      runs(500, { examples: [[Uint8Array.from([2, 0, 0, 0, 0, 0])]] }),
     );
     expect(decodeSessionToken(encodeSessionToken(SESSION_NEW, SECRET), [SECRET])).toEqual(SESSION_NEW);
   });
