@@ -61,6 +61,8 @@ export class L2Reader {
       // Dependencies that are known beforehand travel in the same command.
       const known = keyspace.dependsOn?.(params) ?? [];
       const asked = new Map(known.map((each) => [each, batcher.read(each)]));
+      // They may fail before anybody waits for them, and a rejection that nobody handles ends the process.
+      for (const each of asked.values()) each.catch(() => {});
       const answer = await batcher.read(key);
       // Whatever comes of this read, the node must not go back behind what it was told.
       if (answer.record) this.#knowledge.l1.raise(key, answer.record.tidemark);
