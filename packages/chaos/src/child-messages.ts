@@ -1,4 +1,4 @@
-import type { Value } from './checkers/history.ts';
+import type { Value } from '@tidemark/checkers';
 import type { Rule } from './break-rules.ts';
 
 /** What a child process is told in its environment, as JSON in `TIDEMARK_CHAOS`. */

@@ -1,6 +1,6 @@
 import { migrate, trackTable } from '@tidemark/postgres';
 import pg from 'pg';
-import { type CommitLine, SETTINGS_KEY } from './checkers/history.ts';
+import { type CommitLine, SETTINGS_KEY } from '@tidemark/checkers';
 import { keyOf } from './items.ts';
 
 /** A transaction that its writer left open, stopped or cut off, ends after this. */

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type JetStreamManager } from 'nats';
 import { Redis } from 'ioredis';
-import type { FaultLine } from './checkers/history.ts';
+import type { FaultLine } from '@tidemark/checkers';
 import { machineMs } from './clock.ts';
 import type { Fleet, Member } from './fleet.ts';
 import type { FaultKind, PlannedFault } from './plan.ts';

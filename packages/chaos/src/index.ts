@@ -1,3 +1,8 @@
-export { checkHistory } from './checkers/check.ts';
-export { type History, type HistoryLine, parseLines, toHistory } from './checkers/history.ts';
-export type { Violation } from './checkers/violation.ts';
+export {
+  checkHistory,
+  type History,
+  type HistoryLine,
+  parseLines,
+  toHistory,
+  type Violation,
+} from '@tidemark/checkers';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keyspace, type SqlExecutor } from '@tidemark/core';
-import type { Value } from './checkers/history.ts';
+import type { Value } from '@tidemark/checkers';
 
 /** Loads that take long, as some do: what they return was read at their beginning. */
 const SLOW_LOADS = 0.03;

@@ -2,10 +2,11 @@ import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { explain } from '@tidemark/checkers';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { FAULTS_FOR, type Rule, RULES } from './break-rules.ts';
 import { FAULT_KINDS, type FaultKind } from './plan.ts';
-import { explain, formatReport } from './report.ts';
+import { formatReport } from './report.ts';
 import { run } from './run.ts';
 
 const MINUTE_MS = 60_000;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bounded, type Consistency, type Session, type SqlExecutor, type TidemarkNode } from '@tidemark/core';
-import { type ReadLine, SETTINGS_KEY, type WriteLine } from './checkers/history.ts';
+import { type ReadLine, SETTINGS_KEY, type WriteLine } from '@tidemark/checkers';
 import { machineMs } from './clock.ts';
 import type { ChildSettings } from './child-messages.ts';
 import { items, keyOf } from './items.ts';

@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import type { HistoryLine } from './checkers/history.ts';
+import type { HistoryLine } from '@tidemark/checkers';
 
 /**
  * Writes one process' part of the history. Each line is handed to the kernel before the call returns,

@@ -4,9 +4,15 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadRegions } from '@tidemark/regions';
 import { FAULTS_FOR, type Rule } from './break-rules.ts';
-import { checkHistory } from './checkers/check.ts';
-import { type History, type HistoryLine, parseLines, type RunLine, toHistory } from './checkers/history.ts';
-import type { Violation } from './checkers/violation.ts';
+import {
+  checkHistory,
+  type History,
+  type HistoryLine,
+  parseLines,
+  type RunLine,
+  toHistory,
+  type Violation,
+} from '@tidemark/checkers';
 import { machineMs } from './clock.ts';
 import { commitLog, prepareDatabase } from './database.ts';
 import { inject } from './faults.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import type { FinalLine, Value } from './checkers/history.ts';
+import type { FinalLine, Value } from '@tidemark/checkers';
 import type { TierEntry } from './child-messages.ts';
 import { machineMs } from './clock.ts';
 import type { Fleet, Member } from './fleet.ts';

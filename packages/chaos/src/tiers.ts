@@ -1,5 +1,5 @@
 import { judgeRecord, type SqlExecutor, type Store, type TidemarkNode } from '@tidemark/core';
-import type { Value } from './checkers/history.ts';
+import type { Value } from '@tidemark/checkers';
 import type { TierEntry } from './child-messages.ts';
 import { items, keyOf } from './items.ts';
 

@@ -1,6 +1,13 @@
-import { keyspace, type LoadContext, startNode, tag } from '@tidemark/core';
+import {
+  keyspace,
+  type LoadContext,
+  startNode,
+  StoreUnavailableError,
+  systemRuntime,
+  tag,
+} from '@tidemark/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { MemoryDb } from '../src/index.ts';
+import { type MemoryDb, memoryStore } from '../src/index.ts';
 import { Gate, type MemoryRegions, memoryRegions, WAIT } from './memory-region.ts';
 
 interface Product {
@@ -206,4 +213,22 @@ describe('limits', () => {
     await other.close();
     await expect(startNode({ keyspaces: [bad] })).rejects.toThrow(/needs a source/);
   });
+});
+
+it('goes on without a store that is away, and leaves no rejection that nobody handles', async () => {
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): unknown => unhandled.push(reason);
+  process.on('unhandledRejection', note);
+  const store = memoryStore({ runtime: systemRuntime });
+  store.read = () => Promise.reject(new StoreUnavailableError('away'));
+  const node = await startNode({ keyspaces: [products, pages], store, source: regions.source });
+  try {
+    expect(await node.get(pages, { id: 1 })).toEqual([10, 20]);
+    // They are told of once all ticks and microtasks have run.
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(unhandled).toEqual([]);
+  } finally {
+    process.off('unhandledRejection', note);
+    await node.close();
+  }
 });

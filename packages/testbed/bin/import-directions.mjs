@@ -13,7 +13,9 @@ const DIRECTIONS = {
   verifier: ['core'],
   conformance: ['core'],
   console: ['core'],
-  simulator: ['core', 'memory'],
+  // Independent of the engine: it judges what the engine did.
+  checkers: [],
+  simulator: ['checkers', 'core', 'memory'],
   testbed: [],
   regions: [],
   cli: 'anything',

@@ -8,7 +8,7 @@ console.log = console.error;
 await main(async () => {
   await ensureNpm();
   await ensureBuild();
-  return run(process.execPath, [join(ROOT, 'packages/chaos/dist/check-main.js'), ...process.argv.slice(2)], {
+  return run(process.execPath, [join(ROOT, 'packages/checkers/dist/main.js'), ...process.argv.slice(2)], {
     cwd: process.env['INIT_CWD'] ?? process.cwd(),
   });
 });

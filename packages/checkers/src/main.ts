@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { checkHistory } from './checkers/check.ts';
-import { parseLines, toHistory } from './checkers/history.ts';
-import { explain } from './report.ts';
+import { checkHistory } from './check.ts';
+import { parseLines, toHistory } from './history.ts';
+import { explain } from './explain.ts';
 
 const EXIT_VIOLATED = 1;
 const EXIT_FAILED = 2;
