@@ -105,7 +105,9 @@ export class Applier {
         signal,
       );
     }
-    await term?.end();
-    if (term) await this.#store.resign(ROLE, holder).catch(() => {}); // It expires by itself.
+    if (!term) return;
+    await term.end();
+    await this.#store.resign(ROLE, holder).catch(() => {}); // It expires by itself.
+    telemetry.record({ type: 'role', role: ROLE, leading: false });
   }
 }

@@ -72,19 +72,26 @@ export class Relay {
         if (leadership) {
           telemetry.record({ type: 'role', role: 'relay', leading: true });
           try {
-            await this.#lead(leadership);
+            await this.#hold(leadership);
           } finally {
-            await leadership.resign();
+            telemetry.record({ type: 'role', role: 'relay', leading: false });
           }
         }
         failures = 0;
       } catch {
         failures += 1;
       }
-      telemetry.record({ type: 'role', role: 'relay', leading: false });
       // Jitter keeps candidates apart; one that failed lets the others go first.
       const leastMs = failures > 0 ? 2 * CAMPAIGN_MS : CAMPAIGN_MS / 2;
       await sleep(runtime, leastMs + backoffMs(runtime, failures, CAMPAIGN_MS, 8 * CAMPAIGN_MS), signal);
+    }
+  }
+
+  async #hold(leadership: Leadership): Promise<void> {
+    try {
+      await this.#lead(leadership);
+    } finally {
+      await leadership.resign();
     }
   }
 
