@@ -1,50 +1,55 @@
-import { type EngineEvent, noTelemetry, startNode } from '@tidemark/core';
+import { type Duration, type EngineEvent, noTelemetry, startNode } from '@tidemark/core';
 import { connectRegion, type RegionPlace } from './connect-region.ts';
+import { reached, type ServerEvent } from './server-watch.ts';
 
 export interface AgentOptions extends RegionPlace {
   readonly relay: boolean;
   readonly applier: boolean;
+  /** How often freshness is proven anew; a node's default when left out. */
+  readonly pingInterval?: Duration;
   /** Told of what an operator wants to know. */
-  readonly onEvent: (event: EngineEvent) => void;
+  readonly onEvent: (event: EngineEvent | ServerEvent) => void;
   /** Ends the agent: it gives its roles back, so that others take them at once. */
   readonly signal: AbortSignal;
-  /** The roles are offered. */
+  /** The roles are offered, and the region's own servers answer. Peers may be away. */
   readonly onReady: () => void;
 }
 
 /**
- * Runs a region's roles without a service. Servers that are away are waited for, for as long as it takes.
+ * Runs a region's roles without a service. Servers that are away are waited for, for as long as it takes;
+ * meanwhile the agent does what the others allow.
  *
  * It has no keyspaces: values that peers ship (`onWrite: 'update'`) are left to the services' loads.
  *
  * @throws RegionError, ConfigurationError
  */
-export async function runAgent({
-  relay,
-  applier,
-  onEvent,
-  signal,
-  onReady,
-  ...place
-}: AgentOptions): Promise<void> {
+export async function runAgent(options: AgentOptions): Promise<void> {
+  const { relay, applier, pingInterval, onEvent, signal, onReady, ...place } = options;
   const parts = await connectRegion(place);
+  const ending = new AbortController();
+  const ended = AbortSignal.any([signal, ending.signal]);
   try {
+    const needed = await parts.servers();
+    const there = needed.map((server) => reached(server, onEvent, ended));
     const node = await startNode({
       keyspaces: [],
       store: parts.store,
       bus: await parts.bus(),
       source: parts.source,
       roles: { relay, applier },
+      ...(pingInterval !== undefined && { pingInterval }),
       telemetry: { ...noTelemetry, record: onEvent },
     });
     try {
+      await Promise.all(there.filter((_, i) => needed[i]!.region === place.id));
+      if (signal.aborted) return;
       onReady();
-      if (!signal.aborted)
-        await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
     } finally {
       await node.close();
     }
   } finally {
+    ending.abort();
     await parts.close();
   }
 }

@@ -1,22 +1,27 @@
-import type { Bus, SourceOfTruth, Store } from '@tidemark/core';
-import { natsBus } from '@tidemark/nats';
+import type { SourceOfTruth, Store } from '@tidemark/core';
+import { type NatsBus, natsBus } from '@tidemark/nats';
 import { postgresSource } from '@tidemark/postgres';
 import { redisStore } from '@tidemark/redis';
-import { loadRegions } from '@tidemark/regions';
+import { loadRegions, type Region } from '@tidemark/regions';
+import { addressOf, type NeededServer } from './server-watch.ts';
 
 /** Which region, and of which source of truth. */
 export interface RegionPlace {
   /** Folder of region files. */
   readonly dir: string;
   readonly id: string;
-  /** Name of the source: namespace in Redis, part of the subjects in NATS. As the services have it. */
+  /** Name of the source, as the services' bus has it. */
   readonly source: string;
+  /** Namespace in Redis, as the services' store has it. Default: the source's name. */
+  readonly namespace?: string;
 }
 
 export interface RegionParts {
   readonly store: Store;
   readonly source: SourceOfTruth;
-  bus(): Promise<Bus>;
+  bus(): Promise<NatsBus>;
+  /** What the region's roles need: its own servers, and the NATS of its peers. */
+  servers(): Promise<readonly NeededServer[]>;
   close(): Promise<void>;
 }
 
@@ -26,24 +31,45 @@ export interface RegionParts {
  *
  * @throws RegionError for region files that can't work, ConfigurationError for names that can't
  */
-export async function connectRegion({ dir, id, source: name }: RegionPlace): Promise<RegionParts> {
+export async function connectRegion(place: RegionPlace): Promise<RegionParts> {
+  const { dir, id, source: name, namespace = name } = place;
   const set = await loadRegions(dir);
-  const { endpoints } = set.get(id);
-  const store = await redisStore({ url: endpoints.redis, namespace: name });
-  const source = postgresSource({ connectionString: endpoints.postgres });
-  let bus: Bus | undefined;
+  const own = set.get(id);
+  const store = await redisStore({ url: own.endpoints.redis, namespace });
+  const source = postgresSource({ connectionString: own.endpoints.postgres });
+  let opening: Promise<NatsBus> | undefined;
+  const bus = (): Promise<NatsBus> => {
+    const servers = set.regions.map((region) => [region.id, { servers: region.endpoints.nats }]);
+    opening ??= natsBus({ source: name, region: id, servers: Object.fromEntries(servers) });
+    return opening;
+  };
   return {
     store,
     source,
-    async bus() {
-      const servers = Object.fromEntries(
-        set.regions.map((region) => [region.id, { servers: region.endpoints.nats }]),
-      );
-      bus ??= await natsBus({ source: name, region: id, servers });
-      return bus;
+    bus,
+    async servers() {
+      const open = await bus();
+      const needed = (
+        server: NeededServer['server'],
+        region: Region,
+        reach: () => Promise<unknown>,
+      ): NeededServer => ({
+        server,
+        region: region.id,
+        address: addressOf(region.endpoints[server]),
+        reach,
+      });
+      return [
+        needed('redis', own, () => store.read([])),
+        needed('postgres', own, () => source.changes(null, { limit: 1 })),
+        ...set.regions.map((region) => needed('nats', region, () => open.reach(region.id))),
+      ];
     },
     async close() {
-      await bus?.close();
+      await opening?.then(
+        (open) => open.close(),
+        () => {},
+      );
       await store.close();
       await source.close();
     },

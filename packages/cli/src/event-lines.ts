@@ -1,8 +1,13 @@
 import { type DeadLetter, type EngineEvent, formatVersion } from '@tidemark/core';
+import type { ServerEvent } from './server-watch.ts';
+
+const SERVERS = { redis: 'Redis', nats: 'NATS', postgres: 'Postgres' } as const;
 
 /** Events that say that something changed; the others are for metrics. */
-export function isNews(event: EngineEvent): boolean {
+export function isNews(event: EngineEvent | ServerEvent): boolean {
   switch (event.type) {
+    case 'waiting':
+    case 'reached':
     case 'role':
     case 'gap':
     case 'resync':
@@ -15,10 +20,14 @@ export function isNews(event: EngineEvent): boolean {
 }
 
 /** One line for a person. */
-export function eventLine(event: EngineEvent): string {
+export function eventLine(event: EngineEvent | ServerEvent): string {
   switch (event.type) {
+    case 'waiting':
+      return `waits for ${serverName(event)}: ${event.reason}`;
+    case 'reached':
+      return `${serverName(event)} is there`;
     case 'role':
-      return event.leading ? `${event.role}: taken` : `${event.role}: with somebody else, or given back`;
+      return event.leading ? `${event.role}: taken` : `${event.role}: given back, or lost to another`;
     case 'gap':
       return `gap from ${event.from}: ${event.reason}; the region resyncs`;
     case 'resync':
@@ -34,6 +43,10 @@ export function eventLine(event: EngineEvent): string {
     default:
       return event.type;
   }
+}
+
+function serverName({ server, region, address }: ServerEvent): string {
+  return `${SERVERS[server]} of ${region} at ${address}`;
 }
 
 export function letterLine({ change, cause }: DeadLetter): string {

@@ -1,17 +1,18 @@
-import { discardDeadLetters, listDeadLetters, TidemarkError } from '@tidemark/core';
-import { RegionError } from '@tidemark/regions';
-import { Command, CommanderError, Option } from 'commander';
+import { discardDeadLetters, type Duration, listDeadLetters } from '@tidemark/core';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { runAgent } from './agent.ts';
-import { connectRegion } from './connect-region.ts';
+import { connectRegion, type RegionPlace } from './connect-region.ts';
 import { eventLine, isNews, letterLine } from './event-lines.ts';
+import { describeFailure, EXIT_USAGE } from './failure.ts';
 
-const EXIT_FAILED = 1;
-const EXIT_USAGE = 2;
+const ROLES = ['relay', 'applier'] as const;
+type Role = (typeof ROLES)[number];
 
 interface PlaceFlags {
   readonly regions: string;
   readonly region: string;
   readonly source: string;
+  readonly namespace?: string;
   readonly json?: true;
 }
 
@@ -22,28 +23,48 @@ function withPlace(command: Command): Command {
     .requiredOption('--regions <dir>', 'folder of region files')
     .requiredOption('--region <id>', 'the region')
     .requiredOption('--source <name>', "name of the source of truth, as the services' bus and store have it")
-    .option('--json', 'JSON on stdout, one document a line');
+    .option('--namespace <name>', "namespace of the services' store (default: the source's name)")
+    .option('--json', 'JSON on stdout, one document a line; errors as JSON on stderr');
+}
+
+function placeOf({ regions, region, source, namespace }: PlaceFlags): RegionPlace {
+  return { dir: regions, id: region, source, ...(namespace !== undefined && { namespace }) };
+}
+
+/** Takes `relay,applier` as well as `--roles relay applier` and `--roles relay --roles applier`. */
+function collectRoles(text: string, before: readonly Role[] = []): readonly Role[] {
+  const roles = text.split(',').map((name) => {
+    const role = ROLES.find((each) => each === name.trim());
+    if (!role) throw new InvalidArgumentError(`Allowed choices are ${ROLES.join(', ')}.`);
+    return role;
+  });
+  return [...new Set([...before, ...roles])];
 }
 
 function say(flags: { readonly json?: true }, data: unknown, text: string): void {
   process.stdout.write(`${flags.json ? JSON.stringify(data) : text}\n`);
 }
 
-async function agent(flags: PlaceFlags & { readonly roles: readonly string[] }): Promise<void> {
+interface AgentFlags extends PlaceFlags {
+  readonly roles?: readonly Role[];
+  readonly pingInterval?: Duration;
+}
+
+async function agent(flags: AgentFlags): Promise<void> {
+  const { roles = ROLES, pingInterval } = flags;
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
   await runAgent({
-    dir: flags.regions,
-    id: flags.region,
-    source: flags.source,
-    relay: flags.roles.includes('relay'),
-    applier: flags.roles.includes('applier'),
+    ...placeOf(flags),
+    relay: roles.includes('relay'),
+    applier: roles.includes('applier'),
+    ...(pingInterval !== undefined && { pingInterval }),
     signal: stopping.signal,
     onReady: () =>
       say(
         flags,
-        { type: 'ready', region: flags.region, roles: flags.roles },
-        `ready: offers ${flags.roles.join(' and ')} in ${flags.region}`,
+        { type: 'ready', region: flags.region, roles },
+        `ready: offers ${roles.join(' and ')} in ${flags.region}`,
       ),
     onEvent(event) {
       if (isNews(event)) say(flags, event, eventLine(event));
@@ -52,7 +73,7 @@ async function agent(flags: PlaceFlags & { readonly roles: readonly string[] }):
 }
 
 async function list(flags: PlaceFlags): Promise<void> {
-  const parts = await connectRegion({ dir: flags.regions, id: flags.region, source: flags.source });
+  const parts = await connectRegion(placeOf(flags));
   try {
     const letters = await listDeadLetters(parts);
     if (flags.json) say(flags, { letters }, '');
@@ -70,7 +91,7 @@ async function discard(flags: PlaceFlags & { readonly yes?: true }): Promise<voi
       `error: this voids every cached value of ${flags.region}, which loads them anew; say --yes if that is meant`,
     );
   }
-  const parts = await connectRegion({ dir: flags.regions, id: flags.region, source: flags.source });
+  const parts = await connectRegion(placeOf(flags));
   try {
     const open = await discardDeadLetters(parts);
     const text =
@@ -91,13 +112,14 @@ function program(): Command {
   withPlace(root.command('agent'))
     .description("runs a region's roles without a service")
     .addOption(
-      new Option('--roles <roles...>', 'what to offer')
-        .choices(['relay', 'applier'])
-        .default(['relay', 'applier']),
+      new Option('--roles <roles...>', 'what to offer: relay, applier, or both (default)').argParser(
+        collectRoles,
+      ),
     )
+    .option('--ping-interval <duration>', 'how often freshness is proven anew (default: 500ms)')
     .addHelpText(
       'after',
-      `${EXIT_CODES}\nExamples:\n  tidemark agent --regions regions/local --region eu-west --source shop\n  tidemark agent --regions /etc/tidemark/regions --region eu-west --source shop --roles applier --json`,
+      `${EXIT_CODES}\nExamples:\n  tidemark agent --regions regions/local --region eu-west --source shop\n  tidemark agent --regions /etc/tidemark/regions --region eu-west --source shop --roles applier --ping-interval 1s --json`,
     )
     .action(agent);
   const letters = root.command('dead-letters').description("changes that the region can't apply");
@@ -126,12 +148,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0; // --help
-    const code = error instanceof RegionError || error instanceof TidemarkError ? `${error.code}: ` : '';
-    process.stderr.write(`${code}${error instanceof Error ? error.message : String(error)}\n`);
-    const usage =
-      error instanceof CommanderError ||
-      error instanceof RegionError ||
-      (error instanceof TidemarkError && error.code === 'E_CONFIGURATION');
-    return usage ? EXIT_USAGE : EXIT_FAILED;
+    const { line, exitCode } = describeFailure(error, argv.includes('--json'));
+    process.stderr.write(`${line}\n`);
+    return exitCode;
   }
 }

@@ -21,6 +21,7 @@ export class Link {
   #connection: NatsConnection | null = null;
   #isUp = false;
   #closed = false;
+  #trouble: Error | null = null;
   readonly #attempts = new Attempts();
   readonly #onUp = new Set<Task>();
   readonly #opening: Promise<void>;
@@ -38,6 +39,11 @@ export class Link {
   /** The connection while it works, else null. */
   get up(): NatsConnection | null {
     return this.#isUp ? this.#connection : null;
+  }
+
+  /** What kept it from connecting for the first time; null when nothing did, or not yet. */
+  get trouble(): Error | null {
+    return this.#trouble;
   }
 
   /** Runs `task` now if connected, and after every (re)connect, until the returned call. */
@@ -78,6 +84,7 @@ export class Link {
     }
     if (this.#closed) return connection.close();
     this.#connection = connection;
+    this.#trouble = null;
     this.#isUp = true;
     void this.#watch(connection);
     this.#announce(connection);
@@ -89,6 +96,7 @@ export class Link {
       try {
         return await connect({ ...options, waitOnFirstConnect: false });
       } catch (error) {
+        this.#trouble = error as Error;
         if (this.#closed) throw error;
         await delay(options.reconnectTimeWait ?? 200).promise;
         if (this.#closed) throw error;

@@ -45,6 +45,17 @@ export class NatsBus implements Bus {
     await this.#link(this.region).settled(SETTLE_MS);
   }
 
+  /** Resolves while connected with the region's NATS; else rejects and says why not. */
+  async reach(region: RegionId): Promise<void> {
+    const link = this.#link(region);
+    if (link.up && !this.#closed) return;
+    const { trouble } = link;
+    throw new BusUnavailableError(
+      `NATS of ${region} can't be reached (${trouble?.message ?? 'not yet'}); check that it runs, its address and the credentials`,
+      { cause: trouble },
+    );
+  }
+
   async append(message: BusMessage): Promise<void> {
     if (this.#closed) throw new BusUnavailableError('this bus is closed');
     await this.#appender.append(message);

@@ -1,0 +1,34 @@
+import { TidemarkError } from '@tidemark/core';
+import { RegionError } from '@tidemark/regions';
+import { CommanderError } from 'commander';
+
+const EXIT_FAILED = 1;
+export const EXIT_USAGE = 2;
+
+/** What to say of an error, and the exit code. As JSON it is one object on one line. */
+export function describeFailure(
+  error: unknown,
+  json: boolean,
+): { readonly line: string; readonly exitCode: number } {
+  const { code, message, exitCode } = classify(error);
+  if (json) return { line: JSON.stringify({ error: { code, message } }), exitCode };
+  const isCoded = error instanceof RegionError || error instanceof TidemarkError;
+  return { line: isCoded ? `${code}: ${message}` : `error: ${message}`, exitCode };
+}
+
+function classify(error: unknown): {
+  readonly code: string;
+  readonly message: string;
+  readonly exitCode: number;
+} {
+  if (error instanceof CommanderError) {
+    return { code: 'E_USAGE', message: error.message.replace(/^error: /, ''), exitCode: EXIT_USAGE };
+  }
+  if (error instanceof RegionError) return { code: error.code, message: error.message, exitCode: EXIT_USAGE };
+  if (error instanceof TidemarkError) {
+    const exitCode = error.code === 'E_CONFIGURATION' ? EXIT_USAGE : EXIT_FAILED;
+    return { code: error.code, message: error.message, exitCode };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return { code: 'E_UNEXPECTED', message, exitCode: EXIT_FAILED };
+}
