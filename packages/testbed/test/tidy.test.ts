@@ -10,6 +10,8 @@ const IMPORT = /(?:\bfrom\s+|\bimport\s+|\bimport\(\s*)['"]([^'"]+)['"]/g;
 /** Time, randomness and I/O are inputs of the pure rules. */
 const IMPURE =
   /['"]node:[^'"]*['"]|\b(?:Date|performance|Math\.random|crypto|process|(?:set|clear)(?:Timeout|Interval|Immediate)|queueMicrotask)\b/;
+/** Packages that only this repository runs. */
+const NOT_FOR_USERS = new Set(['chaos', 'conformance', 'demo', 'testbed']);
 const SUFFIXES = /\.(?:property|redis|nats|pg|mesh)\.test\.ts$/;
 
 interface Source {
@@ -176,4 +178,15 @@ it('names are kebab-case nouns, and nothing is left to do', () => {
     ...(/\b(?:TODO|FIXME|XXX)\b/.test(text) && !path.endsWith('tidy.test.ts') ? ['has a TODO'] : []),
   ]);
   expect(found).toEqual([]);
+});
+
+it('every package says in a README what it is, and every error code is explained', () => {
+  const packages = [...new Set(sources.map((source) => source.package))];
+  expect(packages.filter((name) => !existsSync(join(ROOT, 'packages', name, 'README.md')))).toEqual([]);
+  const explained = readFileSync(join(ROOT, 'docs/reference/errors.md'), 'utf8');
+  const codes = sources
+    .filter((source) => !isTest(source) && !NOT_FOR_USERS.has(source.package))
+    .flatMap(({ code }) => [...code.matchAll(/\bE_[A-Z_]+\b/g)].map(([name]) => name));
+  expect(codes.length).toBeGreaterThan(40);
+  expect([...new Set(codes)].filter((name) => !explained.includes(`\`${name}\``))).toEqual([]);
 });
