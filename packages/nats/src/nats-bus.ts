@@ -11,7 +11,7 @@ import {
 import { type MsgHdrs, StringCodec } from 'nats';
 import { Appender } from './appender.ts';
 import { delay, Link } from './link.ts';
-import { checkOptions, type NatsBusOptions, streamName } from './options.ts';
+import { channelSubject, checkOptions, type NatsBusOptions, streamName } from './options.ts';
 import { StreamFollower } from './stream-follower.ts';
 
 /** How long a start waits for servers that are away. */
@@ -141,7 +141,7 @@ export class NatsBus implements Bus {
   }
 
   #subject(region: RegionId, channel: Channel): string {
-    return `tidemark.${this.#options.source}.${region}.${channel}`;
+    return channelSubject(this.#options.source, region, channel);
   }
 }
 

@@ -1,4 +1,4 @@
-import { ConfigurationError, type RegionId } from '@tidemark/core';
+import { type Channel, ConfigurationError, type RegionId } from '@tidemark/core';
 import type { ConnectionOptions } from 'nats';
 
 export interface NatsServerOptions {
@@ -23,18 +23,25 @@ export interface NatsBusOptions {
   readonly ackTimeoutMs?: number;
 }
 
-const TOKEN = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+const SOURCE = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+/** No underscore, as in `regions/`: `a_b` of one source must not be region `b` of another in a stream's name. */
+const REGION = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
 /** @throws ConfigurationError naming the option that is wrong */
 export function checkOptions(options: NatsBusOptions): void {
-  for (const token of [options.source, options.region, ...Object.keys(options.servers)]) {
-    if (!TOKEN.test(token)) {
+  if (!SOURCE.test(options.source)) {
+    throw new ConfigurationError(
+      `source ${JSON.stringify(options.source)} can't be part of a NATS subject: use lower-case letters, digits, '-' and '_'`,
+    );
+  }
+  for (const region of [options.region, ...Object.keys(options.servers)]) {
+    if (!REGION.test(region)) {
       throw new ConfigurationError(
-        `${JSON.stringify(token)} can't be part of a NATS subject: use lower-case letters, digits, '-' and '_'`,
+        `region ${JSON.stringify(region)} can't be part of a NATS subject: use lower-case letters, digits and '-'`,
       );
     }
   }
-  if (!options.servers[options.region]) {
+  if (!Object.hasOwn(options.servers, options.region)) {
     throw new ConfigurationError(`servers has no entry for the own region ${options.region}`);
   }
 }
@@ -46,4 +53,9 @@ export function streamName(source: string, region: RegionId): string {
 /** The only subject that the region's stream stores. */
 export function logSubject(source: string, region: RegionId): string {
   return `tidemark.${source}.${region}.log`;
+}
+
+/** What is sent there is never stored. */
+export function channelSubject(source: string, region: RegionId, channel: Channel): string {
+  return `tidemark.${source}.${region}.${channel}`;
 }

@@ -1,12 +1,12 @@
 import { KeyError } from '../ports/errors.ts';
-import { decodeKeyPart, encodeKeyPart, joinKey, KEY_LENGTH_MAX } from '../protocol/key.ts';
+import { decodeKeyPart, encodeKeyPart, isPortable, joinKey, KEY_LENGTH_MAX } from '../protocol/key.ts';
 
 /** Type of a key parameter. */
 export type ParamType = 'int' | 'string' | 'boolean';
 export type ParamTypes = Readonly<Record<string, ParamType>>;
 
-/** A lone surrogate has no UTF-8 form, and NUL none in Postgres: such keys could become one. */
-const UNENCODABLE = /\p{Surrogate}|\0/u;
+/** Characters of a wrong value that its error shows. */
+const SHOWN_MAX = 60;
 
 interface ParamValue {
   int: number;
@@ -26,13 +26,13 @@ export function keyEncoder<P extends ParamTypes>(keyspace: string, types: P): (p
     const [name] = first;
     const prefix = `${keyspace}:`;
     return (params) => {
-      const value = (params as Record<string, unknown>)[name];
+      const value = (params as Record<string, unknown> | undefined)?.[name];
       return Number.isSafeInteger(value) ? prefix + String(value) : encodeParam(keyspace, name, 'int', value);
     };
   }
   return (params) => {
     const parts = fields.map(([name, type]) =>
-      encodeParam(keyspace, name, type, (params as Record<string, unknown>)[name]),
+      encodeParam(keyspace, name, type, (params as Record<string, unknown> | undefined)?.[name]),
     );
     const key = joinKey(keyspace, parts);
     if (key.length > KEY_LENGTH_MAX) {
@@ -76,7 +76,7 @@ function encodeParam(keyspace: string, name: string, type: ParamType, value: unk
   if (type === 'int' && Number.isSafeInteger(value)) return String(value);
   if (type === 'boolean' && typeof value === 'boolean') return String(value);
   if (type === 'string' && typeof value === 'string') {
-    if (UNENCODABLE.test(value)) {
+    if (!isPortable(value)) {
       throw new KeyError(
         keyspace,
         `parameter ${name} of ${keyspace} is not well-formed text (lone surrogate or NUL)`,
@@ -86,6 +86,12 @@ function encodeParam(keyspace: string, name: string, type: ParamType, value: unk
   }
   throw new KeyError(
     keyspace,
-    `parameter ${name} of ${keyspace} must be ${type}, got ${typeof value} ${String(value)}`,
+    `parameter ${name} of ${keyspace} must be ${type}, got ${typeof value}${shown(value)}`,
   );
+}
+
+/** What came from outside may be of any size, and an object need not have a text form. */
+function shown(value: unknown): string {
+  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
+  return isObject ? '' : ` ${String(value).slice(0, SHOWN_MAX)}`;
 }

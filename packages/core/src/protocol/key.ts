@@ -12,6 +12,7 @@ export const KEY_LENGTH_MAX = 1024;
 
 const KEYSPACE_NAME = /^[a-z][a-z0-9_-]{0,63}$/;
 const UNSAFE = /[%:{}]/g;
+const UNPORTABLE = /\p{Surrogate}|\0/u;
 const ESCAPES: Readonly<Record<string, string>> = { '%': '%25', ':': '%3A', '{': '%7B', '}': '%7D' };
 
 export function isKeyspaceName(name: string): boolean {
@@ -45,12 +46,24 @@ export function isScopeKey(key: string): boolean {
   return !key.includes(':');
 }
 
-/** True for text that `joinKey` or a keyspace name could have produced. */
+/**
+ * True for text that every store, bus and source can carry as it is, with the name of a keyspace in front:
+ * what `joinKey` makes of escaped parts, and names of keyspaces.
+ */
 export function isKey(key: unknown): key is string {
   return (
     typeof key === 'string' &&
     key.length <= KEY_LENGTH_MAX &&
     isKeyspaceName(keyspaceOf(key)) &&
-    !/[{}]/.test(key)
+    !/[{}]/.test(key) &&
+    isPortable(key)
   );
+}
+
+/**
+ * A lone surrogate has no UTF-8 form, so that several keys would become one on their way; and NUL has none
+ * in Postgres.
+ */
+export function isPortable(text: string): boolean {
+  return !UNPORTABLE.test(text);
 }
