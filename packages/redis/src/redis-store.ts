@@ -24,6 +24,7 @@ import {
 import { type Commands, defineCommands } from './commands.ts';
 import { Connection, type StoreConnection } from './connection.ts';
 import { dependenciesText } from './dependencies-text.ts';
+import { KeyNames } from './key-names.ts';
 import { MetaReader, readMeta } from './meta-text.ts';
 import { type RedisStoreOptions, type ResolvedRedisOptions, resolveRedisOptions } from './options.ts';
 import { readRecord } from './record-bytes.ts';
@@ -39,27 +40,24 @@ export class RedisStore implements Store {
   readonly #connection: StoreConnection;
   readonly #commands: Commands;
   readonly #metaReader = new MetaReader();
-  readonly #metaKey: string;
-  readonly #stateKeys: readonly [meta: string, mark: string, history: string];
+  readonly #names: KeyNames;
 
   /** @internal use `redisStore` */
   constructor(options: ResolvedRedisOptions, connection: StoreConnection) {
     this.#options = options;
     this.#connection = connection;
     this.#commands = defineCommands(connection.redis);
-    const { namespace } = options;
-    this.#metaKey = `${namespace}:meta`;
-    this.#stateKeys = [this.#metaKey, `${namespace}:mark`, `${namespace}:history`];
+    this.#names = new KeyNames(options.namespace);
   }
 
   async read(keys: readonly string[]): Promise<StoreAnswer> {
-    const recordKeys = keys.map((key) => this.#recordKey(key));
+    const recordKeys = keys.map((key) => this.#names.record(key));
     const [metaBytes, ...recordBytes] = await this.#run(
-      this.#connection.redis.mgetBuffer([this.#metaKey, ...recordKeys]),
+      this.#connection.redis.mgetBuffer([this.#names.meta, ...recordKeys]),
     );
     const known = metaBytes ? this.#metaReader.read(metaBytes) : null;
     if (known === 'later') throw this.#connection.later();
-    if (metaBytes && !known) this.#options.onUnreadable(this.#metaKey);
+    if (metaBytes && !known) this.#options.onUnreadable(this.#names.meta);
     const records = recordBytes.map((bytes, i): StoredRecord | null => {
       if (!bytes || !known) return null;
       const { record, unreadable } = readRecord(bytes, known.life);
@@ -74,11 +72,11 @@ export class RedisStore implements Store {
   }
 
   async lease(key: string, token: string, ttlMs: number): Promise<LeaseAnswer> {
-    return { granted: await this.#hold(this.#leaseKey(key), token, ttlMs) };
+    return { granted: await this.#hold(this.#names.lease(key), token, ttlMs) };
   }
 
   async release(key: string, token: string): Promise<void> {
-    await this.#run(this.#commands.tidemarkLetGo(1, this.#leaseKey(key), token));
+    await this.#run(this.#commands.tidemarkLetGo(1, this.#names.lease(key), token));
   }
 
   async watch({ key, version, scope, asOf, lifeMs }: Watch): Promise<WatchAnswer> {
@@ -88,8 +86,8 @@ export class RedisStore implements Store {
     const answer = await this.#run(
       this.#commands.tidemarkWatch(
         2,
-        this.#metaKey,
-        this.#recordKey(key),
+        this.#names.meta,
+        this.#names.record(key),
         keyspaceOf(key),
         isScopeKey(key) ? 1 : 0,
         version.era,
@@ -112,9 +110,9 @@ export class RedisStore implements Store {
     const verdict = await this.#run(
       this.#commands.tidemarkFill(
         3,
-        this.#metaKey,
-        this.#recordKey(key),
-        this.#leaseKey(key),
+        this.#names.meta,
+        this.#names.record(key),
+        this.#names.lease(key),
         keyspaceOf(key),
         fill.incarnation,
         fill.epoch,
@@ -153,7 +151,7 @@ export class RedisStore implements Store {
     await this.#run(
       this.#commands.tidemarkRetain(
         1,
-        this.#historyKey(key),
+        this.#names.history(key),
         era,
         n,
         schema,
@@ -166,7 +164,7 @@ export class RedisStore implements Store {
   }
 
   async retained(key: string): Promise<readonly RetainedValue[]> {
-    const redisKey = this.#historyKey(key);
+    const redisKey = this.#names.history(key);
     const fields = await this.#run(this.#connection.redis.hgetallBuffer(redisKey).catch(wrongType));
     const { history, unreadable } = fields ? readHistory(fields) : { history: [], unreadable: true };
     if (unreadable) this.#options.onUnreadable(redisKey);
@@ -193,35 +191,34 @@ export class RedisStore implements Store {
   async initialise(incarnation: string, horizon: Position): Promise<StoreMeta> {
     checkName('incarnation', incarnation);
     const text = await this.#run(
-      this.#commands.tidemarkInitialise(3, ...this.#stateKeys, incarnation, horizon.era, horizon.xid),
+      this.#commands.tidemarkInitialise(3, ...this.#names.state, incarnation, horizon.era, horizon.xid),
     );
     return this.#readMeta(String(text));
   }
 
   async raiseEpoch(base: Position): Promise<void> {
-    await this.#run(this.#commands.tidemarkRaiseEpoch(1, this.#metaKey, base.era, base.xid));
+    await this.#run(this.#commands.tidemarkRaiseEpoch(1, this.#names.meta, base.era, base.xid));
   }
 
   async claim(role: string, holder: string, ttlMs: number): Promise<boolean> {
     // Who can't work on this store must not keep the role from those who can.
     await this.read([]);
-    return this.#hold(this.#roleKey(role), holder, ttlMs);
+    return this.#hold(this.#names.role(role), holder, ttlMs);
   }
 
   async resign(role: string, holder: string): Promise<void> {
-    await this.#run(this.#commands.tidemarkLetGo(1, this.#roleKey(role), holder));
+    await this.#run(this.#commands.tidemarkLetGo(1, this.#names.role(role), holder));
   }
 
   async *keys(): AsyncGenerator<readonly string[]> {
-    const prefix = `${this.#options.namespace}:{`;
     for (const server of this.#connection.scanned()) {
       let cursor = '0';
       do {
         const [next, found] = await this.#run(
-          server.scan(cursor, 'MATCH', `${prefix}*}`, 'COUNT', SCAN_COUNT),
+          server.scan(cursor, 'MATCH', this.#names.records, 'COUNT', SCAN_COUNT),
         );
         cursor = next;
-        if (found.length > 0) yield found.map((key) => key.slice(prefix.length, -1));
+        if (found.length > 0) yield found.map((name) => this.#names.keyOf(name));
       } while (cursor !== '0');
     }
   }
@@ -241,8 +238,8 @@ export class RedisStore implements Store {
     const records = invalidations.filter(({ key }) => !isScopeKey(key));
     const { tombstoneTtlMs } = this.#options;
     const keys = [
-      ...this.#stateKeys,
-      ...records.flatMap(({ key }) => [this.#recordKey(key), this.#leaseKey(key)]),
+      ...this.#names.state,
+      ...records.flatMap(({ key }) => [this.#names.record(key), this.#names.lease(key)]),
     ];
     const answer = await this.#run(
       this.#commands.tidemarkRaise(
@@ -279,28 +276,12 @@ export class RedisStore implements Store {
   #readMeta(text: string): StoreMeta {
     const meta = readMeta(text);
     if (!meta)
-      throw new FormatError(`${this.#metaKey} holds what is not a meta: delete it, the region resyncs`);
+      throw new FormatError(`${this.#names.meta} holds what is not a meta: delete it, the region resyncs`);
     return meta;
   }
 
   #run<T>(command: Promise<T>): Promise<T> {
     return this.#connection.run(command);
-  }
-
-  #recordKey(key: string): string {
-    return `${this.#options.namespace}:{${key}}`;
-  }
-
-  #leaseKey(key: string): string {
-    return `${this.#options.namespace}:{${key}}:lease`;
-  }
-
-  #historyKey(key: string): string {
-    return `${this.#options.namespace}:{${key}}:history`;
-  }
-
-  #roleKey(role: string): string {
-    return `${this.#options.namespace}:role:${role}`;
   }
 }
 

@@ -1,10 +1,11 @@
-import { runs } from '@tidemark/conformance/property';
+import { anyUnit, runs } from '@tidemark/conformance/property';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { siftChanges } from './dead-letter.ts';
 import { type Dependency, judgeDependency, judgeWatch } from './dependency.ts';
 import { PARTITIONS_MAX, partitionOf } from './partition.ts';
-import { type Fill, judgeFill, judgeRecord, raiseRecord, type StoredRecord } from './record.ts';
+import { comparePositions } from './position.ts';
+import { type Fill, fillRecord, judgeFill, judgeRecord, raiseRecord, type StoredRecord } from './record.ts';
 import { advanceState, initState, raiseScopes, raiseStateEpoch, type StoreState } from './store-state.ts';
 import { compareVersions } from './version.ts';
 
@@ -69,6 +70,45 @@ function* worlds(start: Fill | null, steps: readonly Rise[]): Generator<World> {
     yield world;
   }
 }
+
+describe('a fill', () => {
+  it('is admitted exactly when nothing rose above what it was labelled with', () => {
+    const change = fc.record(
+      {
+        incarnation: fc.constant('another'),
+        revision: fc.nat(4),
+        version: fc.constant(null),
+        lease: fc.constant('token'),
+      },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(fillArbitrary, change, fc.option(fillArbitrary), rises, fc.boolean(), (...drawn) => {
+        const [labels, changes, start, steps, leased] = drawn;
+        const fill: Fill = { ...labels, ...changes };
+        for (const { state, record } of worlds(start, steps)) {
+          const { meta } = state;
+          const none = { era: 0, n: 0 };
+          const sameLife = fill.incarnation === meta.incarnation && fill.revision <= meta.revision;
+          const notFlushed = fill.epoch >= meta.epoch && fill.scope >= (meta.scopes.get('city') ?? 0);
+          const notBehind =
+            fill.version === null
+              ? leased
+              : comparePositions(fill.asOf, meta.base) >= 0 &&
+                compareVersions(fill.version, record?.tidemark ?? none) >= 0;
+          const verdict = judgeFill(meta, record, fill, leased);
+          expect(verdict === 'admitted').toBe(sameLife && notFlushed && notBehind);
+          expect(judgeFill(null, record, fill, leased)).toBe('uninitialised');
+          if (verdict !== 'admitted') continue;
+          const after = fillRecord(record, fill, 3);
+          expect(compareVersions(after.tidemark, record?.tidemark ?? none)).toBeGreaterThanOrEqual(0);
+          expect(after.value!.version).toEqual(after.tidemark);
+        }
+      }),
+      runs(1_000),
+    );
+  });
+});
 
 describe('a store that only rises', () => {
   it('never admits later, within an era, what it refused before', () => {
@@ -142,6 +182,8 @@ describe('a store that only rises', () => {
           watchable = verdict === 'admitted';
           if (trusts) {
             expect(made.incarnation).toBe('life');
+            expect(made.epoch).toBe(state.meta.epoch);
+            expect(made.scope).toBeGreaterThanOrEqual(state.meta.scopes.get('city') ?? 0);
             if (made.key === KEY) {
               expect(compareVersions(record!.tidemark, made.version)).toBeLessThanOrEqual(0);
             }
@@ -174,7 +216,7 @@ it('dead letters and what can be applied are all of the changes, each once and i
 });
 
 it('every text lies in exactly one partition, always the same', () => {
-  const text = fc.string({ unit: fc.oneof(fc.constantFrom('\uD800', '\0'), fc.string({ unit: 'binary' })) });
+  const text = fc.oneof(fc.string({ unit: anyUnit }), fc.constantFrom('', '\uD800', '\0'));
   fc.assert(
     fc.property(text, fc.integer({ min: 1, max: PARTITIONS_MAX }), (key, count) => {
       const partition = partitionOf(key, count);

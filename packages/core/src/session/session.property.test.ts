@@ -59,7 +59,7 @@ describe('a session', () => {
           }
         }
       }),
-      runs(300),
+      runs(60),
     );
   });
 

@@ -1,0 +1,40 @@
+/**
+ * Names of the Redis keys of one store. Keys have no braces, so that a key is its own hash tag: record, lease
+ * and history of one lie in one slot, and no name can be read as another one's.
+ */
+export class KeyNames {
+  readonly meta: string;
+  /** The store's own state; one script changes all of it. */
+  readonly state: readonly [meta: string, mark: string, history: string];
+  /** The pattern that the names of all records match. */
+  readonly records: string;
+  readonly #namespace: string;
+
+  constructor(namespace: string) {
+    this.#namespace = namespace;
+    this.meta = `${namespace}:meta`;
+    this.state = [this.meta, `${namespace}:mark`, `${namespace}:history`];
+    this.records = `${namespace}:{*}`;
+  }
+
+  record(key: string): string {
+    return `${this.#namespace}:{${key}}`;
+  }
+
+  lease(key: string): string {
+    return `${this.record(key)}:lease`;
+  }
+
+  history(key: string): string {
+    return `${this.record(key)}:history`;
+  }
+
+  role(role: string): string {
+    return `${this.#namespace}:role:${role}`;
+  }
+
+  /** The key of a record's name. */
+  keyOf(record: string): string {
+    return record.slice(this.#namespace.length + 2, -1);
+  }
+}
