@@ -25,10 +25,15 @@ export const jsonCodec: Codec = {
 
 /** Freezes plain data all the way down, so that no caller can change what others will read. */
 export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || Object.isFrozen(value))
-    return value;
-  Object.freeze(value);
-  for (const child of Object.values(value)) deepFreeze(child);
+  // A list instead of recursion: how deep a value is nested must not decide whether it can be read.
+  const open: unknown[] = [value];
+  while (open.length > 0) {
+    const each = open.pop();
+    if (typeof each !== 'object' || each === null || ArrayBuffer.isView(each) || Object.isFrozen(each))
+      continue;
+    Object.freeze(each);
+    for (const child of Object.values(each)) open.push(child);
+  }
   return value;
 }
 
