@@ -3,11 +3,12 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { siftChanges } from './dead-letter.ts';
 import { type Dependency, judgeDependency, judgeWatch } from './dependency.ts';
+import { isKey } from './key.ts';
 import { PARTITIONS_MAX, partitionOf } from './partition.ts';
 import { comparePositions } from './position.ts';
 import { type Fill, fillRecord, judgeFill, judgeRecord, raiseRecord, type StoredRecord } from './record.ts';
 import { advanceState, initState, raiseScopes, raiseStateEpoch, type StoreState } from './store-state.ts';
-import { compareVersions } from './version.ts';
+import { compareVersions, isVersion } from './version.ts';
 
 const KEY = 'city:1';
 const era = fc.constantFrom(1, 1, 1, 2);
@@ -110,6 +111,30 @@ describe('a fill', () => {
   });
 });
 
+it('a dependency is watched exactly when nothing rose above what it was labelled with', () => {
+  const watch = fc.record({
+    key: fc.constantFrom(KEY, 'city'),
+    version,
+    scope: fc.nat(6),
+    asOf: position,
+    lifeMs: fc.constant(1),
+  });
+  fc.assert(
+    fc.property(watch, fc.option(fillArbitrary), rises, (asked, start, steps) => {
+      for (const { state, record } of worlds(start, steps)) {
+        const { meta } = state;
+        const current =
+          asked.scope >= (meta.scopes.get('city') ?? 0) &&
+          comparePositions(asked.asOf, meta.base) >= 0 &&
+          compareVersions(asked.version, record?.tidemark ?? { era: 0, n: 0 }) >= 0;
+        expect(judgeWatch(meta, record, asked) === 'admitted').toBe(current);
+        expect(judgeWatch(null, record, asked)).toBe('uninitialised');
+      }
+    }),
+    runs(500),
+  );
+});
+
 describe('a store that only rises', () => {
   it('never admits later, within an era, what it refused before', () => {
     fc.assert(
@@ -208,6 +233,8 @@ it('dead letters and what can be applied are all of the changes, each once and i
         letters.map((each) => each.change),
       );
       for (const { cause } of letters) expect(cause).not.toBe('');
+      for (const { key, version: of } of applicable) expect(isKey(key) && isVersion(of)).toBe(true);
+      for (const { change: each } of letters) expect(isKey(each.key) && isVersion(each.version)).toBe(false);
       // What is left needs no second look.
       expect(siftChanges(applicable)).toEqual({ applicable, letters: [] });
     }),
