@@ -16,6 +16,7 @@ const DIRECTIONS = {
   // Independent of the engine: it judges what the engine did.
   checkers: [],
   simulator: ['checkers', 'core', 'memory'],
+  model: [],
   testbed: [],
   regions: [],
   cli: 'anything',

@@ -1,16 +1,18 @@
-// The servers that tests and demo run against: are they here, and how to get them.
+// The servers that tests and demo run against, and the model checker: are they here, and how to get them.
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { run, say, Stop } from './run.mjs';
 
-/** @typedef {'redis' | 'nats' | 'postgres'} Service */
+/** @typedef {'redis' | 'nats' | 'postgres' | 'spin'} Service */
 
 /** @type {Readonly<Record<Service, { binaries: readonly string[], apt: string, brew: string }>>} */
 const SERVICES = {
   redis: { binaries: ['redis-server'], apt: 'redis-server', brew: 'redis' },
   nats: { binaries: ['nats-server'], apt: 'nats-server', brew: 'nats-server' },
   postgres: { binaries: ['initdb', 'postgres'], apt: 'postgresql', brew: 'postgresql' },
+  // No server: the model checker, and the compiler of what it generates.
+  spin: { binaries: ['spin', 'gcc'], apt: 'spin gcc libc6-dev', brew: 'spin' },
 };
 
 const POLICY_FILE = '/usr/sbin/policy-rc.d';
@@ -31,7 +33,7 @@ export async function ensureServices(names = ['redis', 'nats', 'postgres']) {
     sudo &&
     (await aptInstall(
       sudo,
-      absent.map((name) => SERVICES[name].apt),
+      absent.flatMap((name) => SERVICES[name].apt.split(' ')),
     ))
   )
     return;
@@ -45,7 +47,7 @@ function howTo(needed) {
   const apt = needed.map((name) => SERVICES[name].apt).join(' ');
   const brew = needed.map((name) => SERVICES[name].brew).join(' ');
   return [
-    `Not installed: ${needed.join(', ')}. Tests and demo start real servers of their own. Please install:`,
+    `Not installed: ${needed.join(', ')}. Tests and demo start real programs of their own. Please install:`,
     `  Debian, Ubuntu:  sudo apt-get update && sudo apt-get install ${apt}`,
     `  macOS:           brew install ${brew}`,
     'and run this command again. The servers need not be running.',

@@ -1,0 +1,89 @@
+/** A rule of the protocol that the model can do without, and what becomes of it then. */
+export interface Rule {
+  readonly what: string;
+  /** `violated`: an invariant breaks. `redundant`: none does, since `partner` covers for it. */
+  readonly expected: 'violated' | 'redundant';
+  /** Without this rule as well, an invariant breaks. Only of rules that are redundant. */
+  readonly partner?: string;
+  /** The scope in which the rule has something to do; `small` when left out. */
+  readonly scope?: Scope;
+}
+
+/** Sizes of the world that is searched, as the specification's macros. */
+export const SCOPES = {
+  small: {
+    defines: ['WRITES=2'],
+    flags: [],
+    depthMax: 1_000_000,
+    memoryMb: 2_000,
+    // They take a store that goes back, a second applier, a second relay.
+    never: [
+      'gap: the store lost a batch',
+      'applier %d: the store is initialised already',
+      "behind: it ends before the store's horizon %d",
+    ],
+  },
+  large: {
+    defines: ['WRITES=2', 'RELAYS=2'],
+    flags: ['-DCOLLAPSE'],
+    depthMax: 10_000_000,
+    memoryMb: 6_000,
+    never: [],
+  },
+} as const;
+
+export type Scope = keyof typeof SCOPES;
+
+/** The switch of a rule is its name in capitals: `tidemark-fill` is WITHOUT_TIDEMARK_FILL. */
+export const RULES: Readonly<Record<string, Rule>> = {
+  'tidemark-fill': { what: 'a fill below the tidemark is refused', expected: 'violated' },
+  'tidemark-read': { what: 'a value below the tidemark is no fresh hit', expected: 'violated' },
+  base: { what: 'a fill that was read before base is refused', expected: 'violated' },
+  'base-after-wipe': {
+    what: 'a store that was found empty begins with base at its horizon',
+    expected: 'violated',
+  },
+  'epoch-raise': {
+    what: 'when the changelog does not reach back, all values become void',
+    expected: 'violated',
+  },
+  'epoch-base': {
+    what: 'when the changelog does not reach back, base follows the horizon',
+    expected: 'violated',
+  },
+  'epoch-read': { what: 'a value of an older epoch is no fresh hit', expected: 'violated' },
+  'epoch-fill': {
+    what: 'a fill whose miss saw an older epoch is refused',
+    expected: 'redundant',
+    partner: 'epoch-read',
+  },
+  incarnation: {
+    what: 'a fill whose miss saw another life of the store is refused',
+    expected: 'redundant',
+    partner: 'base-after-wipe',
+  },
+  'apply-first': { what: 'a barrier counts after what is before it was applied', expected: 'violated' },
+  'barrier-chain': { what: 'a barrier that begins after the horizon is a gap', expected: 'violated' },
+  'dense-numbers': { what: 'a barrier with a hole before it is a gap', expected: 'violated' },
+  'final-horizon': {
+    what: 'a horizon is the first transaction that is not final, not the last that was seen',
+    expected: 'violated',
+  },
+  'ping-first': { what: 'a closed time is that of a ping from before the snapshot', expected: 'violated' },
+  'claim-life': {
+    what: 'a claim holds for one life of the store',
+    expected: 'redundant',
+    partner: 'base-after-wipe',
+  },
+  fold: { what: 'horizons that leave the ring are folded into base', expected: 'violated' },
+  tombstones: { what: 'a tidemark is kept until base has passed it', expected: 'violated' },
+  'kept-edge': {
+    what: 'a store is not emptied again between the edge and the meta of one resync (assumed)',
+    expected: 'violated',
+  },
+};
+
+/** The specification's macro that switches a rule off. */
+export function switchOf(name: string): string {
+  return `WITHOUT_${name.toUpperCase().replaceAll('-', '_')}`;
+}
