@@ -43,6 +43,7 @@ export async function run(options: RunOptions): Promise<Report> {
   const infrastructure = await (options.mode === 'services' ? services(set) : embedded(set));
   let mesh: Mesh | null = null;
   const admin = new pg.Pool({ connectionString: infrastructure.adminUrl, max: 2 });
+  admin.on('error', () => {}); // It does not wait for its connections to end, and the server may end first.
   try {
     await migrate(admin);
     const rows = readCities();

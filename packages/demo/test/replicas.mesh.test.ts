@@ -184,6 +184,7 @@ describe('a region that loads from a replica', () => {
     await standby.promote();
     // A future of its own, under versions that the primary will give to other writes.
     const zombie = new pg.Client({ connectionString: regions.urlOn(standby) });
+    zombie.on('error', () => {});
     await zombie.connect();
     for (let count = 0; count < 50; count += 1) await zombie.query(`update items set value = 'elsewhere'`);
     await zombie.end();

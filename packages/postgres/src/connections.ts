@@ -30,8 +30,11 @@ export class Connections {
       },
     });
     // An idle connection that dies is reported here; without a listener it would end the process.
-    this.#pool.on('error', () => {});
-    this.#pool.on('connect', (client) => void this.#open.add(client));
+    this.#pool.on('error', ignoreLoss);
+    this.#pool.on('connect', (client) => {
+      this.#open.add(client);
+      client.on('error', ignoreLoss); // The pool listens only to idle ones: not while `prepare` runs.
+    });
     this.#pool.on('remove', (client) => void this.#open.delete(client));
   }
 
@@ -44,7 +47,6 @@ export class Connections {
     const onError = (): void => {
       lost = true;
     };
-    // The pool listens only to idle connections.
     client.on('error', onError);
     try {
       return await work({
@@ -93,6 +95,12 @@ export class Connections {
     });
   }
 }
+
+/**
+ * For a connection that may die while nobody waits for an answer: its next statement reports it. An
+ * error event that nobody listens to would end the process.
+ */
+export function ignoreLoss(): void {}
 
 /** Ends a connection at once, without waiting for a server that may hang. */
 export function destroySocket(client: ClientBase): void {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Pool, PoolClient } from 'pg';
 import { ConfigurationError } from '@tidemark/core';
 import { SchemaVersionError, toSourceError } from './errors.ts';
+import { inTransaction } from './pool-transaction.ts';
 
 /** All migrations, oldest first; the number is the position, from 1. Files in `sql/`. */
 const MIGRATIONS = ['0001-changelog.sql', '0002-collection.sql', '0003-groups.sql', '0004-pins.sql'] as const;
@@ -20,25 +21,13 @@ export interface MigrateOptions {
  * Rejects with a `SchemaVersionError` (E_SCHEMA_NEWER) if the database is ahead of this program.
  */
 export async function migrate(pool: Pool, options: MigrateOptions = {}): Promise<readonly number[]> {
-  const client = await pool.connect().catch((error: unknown) => {
-    throw toSourceError(error);
-  });
-  let failed: Error | undefined;
-  try {
-    await client.query('BEGIN');
+  return inTransaction(pool, toSourceError, async (client) => {
     const applied = await migrateInside(client);
     for (const role of options.grantTo ?? []) {
       await client.query(`GRANT USAGE ON SCHEMA tidemark TO ${client.escapeIdentifier(role)}`);
     }
-    await client.query('COMMIT');
     return applied;
-  } catch (error) {
-    failed = error as Error;
-    await client.query('ROLLBACK').catch(() => {});
-    throw toSourceError(error);
-  } finally {
-    client.release(failed);
-  }
+  });
 }
 
 async function migrateInside(client: PoolClient): Promise<readonly number[]> {

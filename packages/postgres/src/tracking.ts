@@ -3,6 +3,7 @@ import { isKeyspaceName } from '@tidemark/core';
 import type { Pool, PoolClient } from 'pg';
 import { TrackError, toSchemaError } from './errors.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
+import { inTransaction } from './pool-transaction.ts';
 
 /** A table whose writes invalidate keys of a keyspace, whoever writes. */
 export interface TrackedTable {
@@ -37,7 +38,7 @@ export async function trackTable(pool: Pool, tracked: TrackedTable): Promise<voi
   if (!isKeyspaceName(keyspace)) {
     throw new TrackError('E_TRACK_KEYSPACE', table, `${JSON.stringify(keyspace)} is not a keyspace name`);
   }
-  await inTransaction(pool, async (client) => {
+  await inTransaction(pool, toNamedError, async (client) => {
     const relations = await findRelations(client, table);
     await checkColumns(client, relations[0]!, tracked);
     const current = await listTriggers(client);
@@ -67,7 +68,7 @@ export async function trackTable(pool: Pool, tracked: TrackedTable): Promise<voi
 
 /** Removes the triggers of one keyspace from a table. Idempotent; the table must exist. */
 export async function untrackTable(pool: Pool, table: string, keyspace: string): Promise<void> {
-  await inTransaction(pool, async (client) => {
+  await inTransaction(pool, toNamedError, async (client) => {
     for (const { name } of await findRelations(client, table)) {
       for (const [suffix] of STATEMENTS) {
         const trigger = client.escapeIdentifier(triggerName(keyspace, suffix));
@@ -79,7 +80,7 @@ export async function untrackTable(pool: Pool, table: string, keyspace: string):
 
 /** All tracked tables, by name; partitions are not listed besides their parent. */
 export async function trackedTables(pool: Pool): Promise<readonly TrackedTable[]> {
-  return inTransaction(pool, async (client) => {
+  return inTransaction(pool, toNamedError, async (client) => {
     const found = new Map<string, TrackedTable>();
     for (const { partition, table, keyspace, keys } of await listTriggers(client)) {
       if (!partition) found.set(`${table} ${keyspace}`, { table, keyspace, keys });
@@ -195,21 +196,6 @@ function triggerName(keyspace: string, suffix: string): string {
   return `tidemark_${keyspace.slice(0, 32)}_${hash}_${suffix}`;
 }
 
-async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect().catch((error: unknown) => {
-    throw toSchemaError(error, SCHEMA_VERSION);
-  });
-  let failed: Error | undefined;
-  try {
-    await client.query('BEGIN');
-    const result = await work(client);
-    await client.query('COMMIT');
-    return result;
-  } catch (error) {
-    failed = error as Error;
-    await client.query('ROLLBACK').catch(() => {});
-    throw toSchemaError(error, SCHEMA_VERSION);
-  } finally {
-    client.release(failed);
-  }
+function toNamedError(error: unknown): unknown {
+  return toSchemaError(error, SCHEMA_VERSION);
 }

@@ -17,7 +17,8 @@ export async function testDatabase(shared?: PostgresServer): Promise<TestDatabas
   const server = shared ?? (await startPostgres());
   const url = await server.createDatabase();
   const pool = new pg.Pool({ connectionString: url, max: 4 });
-  pool.on('error', () => {});
+  // Servers of these tests end while connections are idle, and while tests hold them.
+  pool.on('error', () => {}).on('connect', (client) => void client.on('error', () => {}));
   await migrate(pool);
   const sources: SourceOfTruth[] = [];
   return {

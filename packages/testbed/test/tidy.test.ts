@@ -190,3 +190,12 @@ it('every package says in a README what it is, and every error code is explained
   expect(codes.length).toBeGreaterThan(40);
   expect([...new Set(codes)].filter((name) => !explained.includes(`\`${name}\``))).toEqual([]);
 });
+
+it('every Postgres pool and client hears of connections that end, also while it ends them itself', () => {
+  const found = offences(({ code }) => {
+    const made = code.match(/\bnew pg\.(?:Pool|Client)\(/g)?.length ?? 0;
+    const heard = code.match(/\.on\('error'/g)?.length ?? 0;
+    return made > heard ? [`${made} pools or clients, ${heard} listeners to their errors`] : [];
+  });
+  expect(found).toEqual([]);
+});
