@@ -1,4 +1,5 @@
 import {
+  comparePositions,
   ConfigurationError,
   formatPosition,
   HistoryGoneError,
@@ -165,9 +166,8 @@ export function memorySource(options: MemorySourceOptions = {}): SourceOfTruth<M
     loadCursor: (name) => open(() => database.cursors.get(name) ?? null),
     saveCursor: (name, position) =>
       open(() => {
-        const { era, xid } = database.cursors.get(name) ?? { era: 0, xid: 0 };
-        if (position.era > era || (position.era === era && position.xid > xid))
-          database.cursors.set(name, position);
+        const known = database.cursors.get(name);
+        if (!known || comparePositions(position, known) > 0) database.cursors.set(name, position);
       }),
     async close() {
       closed = true;
