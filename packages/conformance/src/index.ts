@@ -5,3 +5,5 @@ export { type CollectingHarness, type SourceHarness, type SourceLack, sourceSuit
 export { storeDifferential } from './store-differential.ts';
 export { type OpenStore, type StoreHarness, type StoreHarnessOptions } from './store-harness.ts';
 export { storeSuite } from './store-suite.ts';
+export { sourceDifferential } from './source-differential.ts';
+export type { WritingHarness } from './source-side.ts';

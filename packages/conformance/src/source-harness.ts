@@ -63,6 +63,10 @@ export class Floors {
     }
   }
 
+  all(): ReadonlyMap<string, Version> {
+    return this.#floors;
+  }
+
   /** The invalidations that are not covered. */
   missing(wanted: readonly Invalidation[]): readonly Invalidation[] {
     return wanted.filter(({ key, version }) => {
