@@ -4,6 +4,8 @@ import { Agents, cli } from './agent-harness.ts';
 import { Regions } from './regions-harness.ts';
 
 const WAIT = { timeout: 60_000, interval: 20 };
+/** Every agent and every command is a process that loads all of its sources. */
+vi.setConfig({ testTimeout: 180_000 });
 const SERVERS = ['nats', 'postgres', 'redis'];
 
 let regions: Regions;

@@ -104,10 +104,14 @@ export class Agents {
   }
 }
 
+/** A command that does not end by itself is ended after this, ms: it must not outlive its test. */
+const COMMAND_MAX_MS = 120_000;
+
 /** Runs a command to its end. */
 export async function cli(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [...NODE_ARGS, ...args], (error, out, err) =>
+    const limit = { timeout: COMMAND_MAX_MS, killSignal: 'SIGKILL' } as const;
+    execFile(process.execPath, [...NODE_ARGS, ...args], limit, (error, out, err) =>
       resolve({ code: error ? Number(error.code) : 0, out, err }),
     );
   });
