@@ -29,4 +29,10 @@ export class HistoryMap {
   clear(): void {
     this.#kept.clear();
   }
+
+  copy(): HistoryMap {
+    const copy = new HistoryMap(this.#max);
+    for (const [key, kept] of this.#kept) copy.#kept.set(key, kept);
+    return copy;
+  }
 }

@@ -40,4 +40,10 @@ export class HolderMap {
   clear(): void {
     this.#held.clear();
   }
+
+  copy(): HolderMap {
+    const copy = new HolderMap(this.#max);
+    for (const [name, held] of this.#held) copy.#held.set(name, held);
+    return copy;
+  }
 }

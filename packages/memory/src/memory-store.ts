@@ -39,6 +39,15 @@ export interface MemoryStoreOptions {
   readonly tombstoneTtlMs?: number;
 }
 
+/** What `MemoryStore.restore` goes back to: an opaque copy. */
+export interface MemoryStoreCheckpoint {
+  readonly state: StoreState | null;
+  readonly records: RecordMap;
+  readonly leases: HolderMap;
+  readonly histories: HistoryMap;
+  readonly roles: HolderMap;
+}
+
 const KEYS_PAGE = 500;
 const ROLES_MAX = 64;
 
@@ -46,10 +55,10 @@ const ROLES_MAX = 64;
 export class MemoryStore implements Store {
   readonly #runtime: Runtime;
   readonly #tombstoneTtlMs: number;
-  readonly #records: RecordMap;
-  readonly #leases: HolderMap;
-  readonly #histories: HistoryMap;
-  readonly #roles = new HolderMap(ROLES_MAX);
+  #records: RecordMap;
+  #leases: HolderMap;
+  #histories: HistoryMap;
+  #roles = new HolderMap(ROLES_MAX);
   #state: StoreState | null = null;
 
   /** @internal use `memoryStore` */
@@ -168,6 +177,26 @@ export class MemoryStore implements Store {
     this.#leases.clear();
     this.#histories.clear();
     this.#roles.clear();
+  }
+
+  /** A copy of everything, as a Redis saves it. */
+  checkpoint(): MemoryStoreCheckpoint {
+    return {
+      state: this.#state,
+      records: this.#records.copy(),
+      leases: this.#leases.copy(),
+      histories: this.#histories.copy(),
+      roles: this.#roles.copy(),
+    };
+  }
+
+  /** Goes back, as a Redis does that restarts from what it saved, or whose lagging replica is promoted. */
+  restore({ state, records, leases, histories, roles }: MemoryStoreCheckpoint): void {
+    this.#state = state;
+    this.#records = records.copy();
+    this.#leases = leases.copy();
+    this.#histories = histories.copy();
+    this.#roles = roles.copy();
   }
 
   #raise(invalidations: readonly Invalidation[]): void {

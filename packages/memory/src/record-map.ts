@@ -59,6 +59,13 @@ export class RecordMap {
     this.#sweep = null;
   }
 
+  copy(): RecordMap {
+    const copy = new RecordMap(this.#valuesMax);
+    for (const [key, slot] of this.#slots) copy.#slots.set(key, slot);
+    for (const key of this.#values) copy.#values.add(key);
+    return copy;
+  }
+
   #evictValue(): void {
     const key = this.#values.values().next().value!;
     const { record, untilMs } = this.#slots.get(key)!;

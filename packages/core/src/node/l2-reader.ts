@@ -98,11 +98,11 @@ export class L2Reader {
     for (const [i, dependency] of value.dependencies.entries()) {
       const { meta: watchers, record: watched } = answer.dependencies[i]!;
       if (!watchers || !judgeDependency(watchers, watched, dependency)) return 'dependency';
-      if (floors.isBelow(dependency.key, dependency.version)) return 'seen-newer';
+      if (floors.isOvertaken(dependency)) return 'seen-newer';
       closedMs = Math.min(closedMs, proof.closedFor(watchers));
       shown &&= proof.shows(watchers);
     }
-    if (floors.isBelow(key, value.version)) return 'seen-newer';
+    if (floors.isOvertaken({ key, version: value.version, scope: value.scope })) return 'seen-newer';
     const boundMs = nowMs - closedMs;
     if (!allows(consistency, boundMs)) return 'unproven';
     const decoded = this.#decode(keyspace, key, value);

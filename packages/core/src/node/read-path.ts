@@ -174,13 +174,13 @@ export class ReadPath {
     for (const { key, version } of invalidations) {
       if (isScopeKey(key)) {
         this.reset(this.l1.ticket() !== null);
-        continue;
+      } else {
+        this.#flights.part(key);
+        // A dependent's own version does not rise; nothing is known of it but that it must be loaded.
+        this.l1.raise(key, version, (dropped) =>
+          this.onDrop(dropped, dropped === key ? version : VERSION_NONE),
+        );
       }
-      this.#flights.part(key);
-      // A dependent's own version does not rise; nothing is known of it but that it must be loaded.
-      this.l1.raise(key, version, (dropped) =>
-        this.onDrop(dropped, dropped === key ? version : VERSION_NONE),
-      );
       if (!this.#floors.raise(key, version, nowMs)) {
         // Too much news since the last claim to remember it all: start over, unproven.
         this.reset(this.l1.ticket() !== null);
@@ -347,8 +347,8 @@ export class ReadPath {
     const { freshMs, staleMs } = lifetime(keyspace, value);
     const word = meta === null ? 'away' : await this.#filler.fill(keyspace, key, meta, loaded, lease);
     const overtaken = label
-      ? [{ key, version: label.version }, ...dependencies].some((each) =>
-          this.#floors.isBelow(each.key, each.version),
+      ? [{ key, version: label.version, scope: label.scope }, ...dependencies].some((each) =>
+          this.#floors.isOvertaken(each),
         )
       : this.#floors.heardSince(key, startedAtMs);
     if (origin === 'replica' && (word !== 'admitted' || overtaken)) return null;

@@ -1,3 +1,5 @@
+import type { Label } from '../protocol/dependency.ts';
+import { keyspaceOf } from '../protocol/key.ts';
 import { compareVersions, VERSION_NONE, type Version } from '../protocol/version.ts';
 
 interface Seen {
@@ -6,7 +8,7 @@ interface Seen {
 }
 
 /**
- * Versions that this node has heard of lately. They guard it against answers that are behind what
+ * Versions that this node has heard of lately, of keys and of whole keyspaces. They guard it against answers that are behind what
  * it knows: fills that were under way, and a store that went back.
  *
  * A claim makes older ones needless: whatever a node heard before the ping of a claim, every store
@@ -50,6 +52,11 @@ export class SeenFloors {
   isBelow(key: string, version: Version): boolean {
     const known = this.#floors.get(key);
     return known !== undefined && compareVersions(version, known.version) < 0;
+  }
+
+  /** Whether the node heard of a newer version of the key, or of a newer scope of its keyspace. */
+  isOvertaken({ key, version, scope }: Label): boolean {
+    return this.isBelow(key, version) || this.isBelow(keyspaceOf(key), { era: version.era, n: scope });
   }
 
   /** Whether the node heard of the key at or after `sinceMs`; for values without a version. */

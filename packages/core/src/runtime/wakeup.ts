@@ -12,7 +12,8 @@ export class Wakeup {
 
   /** Ends the current wait, or makes the next one return at once. */
   wake(): void {
-    this.#controller.abort();
+    // With a reason: else each one makes an exception, stack and all.
+    this.#controller.abort('woken');
   }
 
   async wait(ms: number): Promise<void> {
