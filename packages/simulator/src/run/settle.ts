@@ -1,0 +1,105 @@
+import type { FinalLine, Value } from '@tidemark/checkers';
+import { isSameValue, type Workload } from './workload.ts';
+import { rowKeyOf, SETTINGS_ROW, valueOf } from './rows.ts';
+import type { Running, World } from './world.ts';
+
+const STEP_MS = 100;
+/** Back-offs of roles end within 16 s; several may follow each other. */
+const REST_MS_MAX = 90_000;
+
+/**
+ * After everything was healed: waits until every copy is right, then reads all. What TTLs would mend does not
+ * count, they are long compared with this. Returns what never came to rest, or null.
+ */
+export async function settle(world: World, workload: Workload): Promise<string | null> {
+  const untilMs = world.loop.nowMs + REST_MS_MAX;
+  let wrong: string | null = 'nothing was looked at';
+  let quietSinceMs = world.loop.nowMs;
+  while (world.loop.nowMs < untilMs) {
+    await world.loop.runUntil(world.loop.nowMs + STEP_MS);
+    if (workload.isBusy || world.source.isBusy) quietSinceMs = world.loop.nowMs;
+    wrong = await firstWrong(world, quietSinceMs);
+    if (wrong === null) break;
+  }
+  if (wrong !== null) return wrong;
+  const finals: FinalLine[] = [];
+  const reads = world.places.map(({ running }) =>
+    running ? readAll(world, running, finals) : Promise.resolve(),
+  );
+  let done = false;
+  void Promise.all(reads).then(() => (done = true));
+  while (!done && world.loop.nowMs < untilMs) await world.loop.runUntil(world.loop.nowMs + STEP_MS);
+  workload.lines.push(...finals);
+  if (!done) return 'a read after the heal never came back';
+  for (const final of finals) {
+    if (!isSameValue(final.value, truth(world, rowKeyOf(final.key))))
+      return `${final.process} reads an old ${final.key} after the heal`;
+  }
+  return null;
+}
+
+/** The first copy, or claim, that is not right; null when all are. */
+async function firstWrong(world: World, quietSinceMs: number): Promise<string | null> {
+  for (const { name, running } of world.places) {
+    if (!running) return `${name} is not running`;
+    const closedMs = world.loop.nowMs - running.node.stats().stalenessBoundMs / running.life.clock.rate;
+    if (!(closedMs > quietSinceMs)) return `${name} can't prove that it knows everything`;
+    for (const [key, value] of running.node.l1Entries()) {
+      if (!isSameValue(value as Value | null, truth(world, rowKeyOf(key))))
+        return `L1 of ${name} holds an old ${key}`;
+    }
+  }
+  for (const [region, stores] of world.stores) {
+    for (const { server } of stores) {
+      const keys: string[] = [];
+      for await (const page of server.memory.keys()) keys.push(...page);
+      const { meta, records, nowMs } = await server.memory.read(keys);
+      if (!meta) return `the store of ${region} is empty`;
+      const last = world.source.database.horizon();
+      if (meta.horizon.era < last.era) return `the store of ${region} is of an older era`;
+      for (const [i, key] of keys.entries()) {
+        const record = records[i]!;
+        if (!key.startsWith('row:') || !record?.value) continue;
+        const { value, tidemark } = record;
+        const servable =
+          value.version.era === tidemark.era &&
+          value.version.n >= tidemark.n &&
+          value.version.era >= meta.horizon.era &&
+          value.epoch >= meta.epoch &&
+          value.scope >= (meta.scopes.get('row') ?? 0) &&
+          nowMs < value.filledAtMs + value.freshMs + value.staleMs;
+        if (servable && !isSameValue(valueOf(value.data), truth(world, key)))
+          return `L2 of ${region} holds an old ${key}`;
+      }
+    }
+  }
+  return null;
+}
+
+/** Reads everything twice: the second time a cache has to answer. */
+async function readAll(world: World, { node, life, keyspaces }: Running, finals: FinalLine[]): Promise<void> {
+  for (let row = 0; row < world.plan.rows; row += 1) {
+    for (const space of [keyspaces.row, keyspaces.copy]) {
+      const read = () => node.read(space, { id: row }).catch(() => null);
+      await read();
+      const again = (await read()) ?? (await read());
+      const key = space.key({ id: row });
+      if (again)
+        finals.push({
+          type: 'final',
+          region: life.region,
+          process: life.name,
+          tier: 'read',
+          key,
+          value: again.value,
+        });
+    }
+  }
+}
+
+/** What the source says now. */
+function truth({ source }: World, key: string): Value | null {
+  const row = source.log.last(key);
+  if (!row || row.absent) return null;
+  return { counter: row.counter, write: row.write, settings: source.log.last(SETTINGS_ROW)?.counter ?? 0 };
+}
