@@ -24,6 +24,18 @@ export interface CommitLine {
   readonly write: string;
   /** The key has no value after this commit. */
   readonly absent: boolean;
+  /** Era of the version that was minted. Default 1. */
+  readonly era?: number;
+}
+
+/** The source went back in time, as a restore from a backup does. */
+export interface RestoreLine {
+  readonly type: 'restore';
+  readonly atMs: number;
+  /** The era that began with it. */
+  readonly era: number;
+  /** For each key, the counter of the last commit that it kept; the next one goes on from there. */
+  readonly kept: Readonly<Record<string, number>>;
 }
 
 interface Operation {
@@ -125,6 +137,7 @@ export type HistoryLine =
   | WriteLine
   | ReadLine
   | ViewLine
+  | RestoreLine
   | FaultLine
   | FinalLine;
 
@@ -136,6 +149,7 @@ export interface History {
   readonly writes: readonly WriteLine[];
   readonly reads: readonly ReadLine[];
   readonly views: readonly ViewLine[];
+  readonly restores: readonly RestoreLine[];
   readonly faults: readonly FaultLine[];
   readonly finals: readonly FinalLine[];
 }
@@ -152,6 +166,7 @@ export function toHistory(lines: Iterable<HistoryLine>): History {
     write: [],
     read: [],
     view: [],
+    restore: [],
     fault: [],
     final: [],
   };
@@ -167,6 +182,7 @@ export function toHistory(lines: Iterable<HistoryLine>): History {
     writes: by.write,
     reads: by.read,
     views: by.view,
+    restores: by.restore,
     faults: by.fault,
     finals: by.final,
   };

@@ -40,6 +40,7 @@ export async function runPlan(plan: Plan, coverage = new Coverage()): Promise<Ru
     for (const start of starts) start.catch(onCrash);
     workload.schedule(plan.operations);
     faults.schedule(plan.faults);
+    world.source.onRestored = (kept) => workload.restored(kept);
     await loop.runUntil(plan.endMs);
     world.network.healed = true;
     faults.healAll();
@@ -95,8 +96,8 @@ function frameOf({ plan, source, loop }: World): HistoryLine[] {
       broken: null,
       limits: { readMs: 60_000, writeMs: 60_000 },
     },
-    ...source.log.all.flatMap(({ key, counter, write, absent }) =>
-      cachedKeysOf(key).map((cached) => ({ type: 'commit' as const, key: cached, counter, write, absent })),
+    ...source.log.all.flatMap(({ key, counter, write, absent, era }) =>
+      cachedKeysOf(key).map((cached) => ({ type: 'commit' as const, key: cached, counter, write, absent, era })),
     ),
   ];
 }

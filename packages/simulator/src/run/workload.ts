@@ -3,7 +3,7 @@ import type { HistoryLine, ReadLine, Value, WriteLine } from '@tidemark/checkers
 import type { Life } from '../kernel/life.ts';
 import type { Operation } from '../plan/plan.ts';
 import { simSource, type SimTx } from '../ports/sim-source.ts';
-import { rowKeyOf, SETTINGS_ROW } from './rows.ts';
+import { cachedKeysOf, rowKeyOf, SETTINGS_ROW } from './rows.ts';
 import type { Place, Running, World } from './world.ts';
 
 /** Does what the plan's operations say, through the public interface, and records it. */
@@ -36,6 +36,18 @@ export class Workload {
     for (let row = 0; row < rows; row += 1) void this.#sql(row).then(one);
     while (left > 0) await loop.runUntil(loop.nowMs + 5);
     network.healed = false;
+  }
+
+  /** The source went back, and kept so many commits of each row. */
+  restored(rows: ReadonlyMap<string, number>): void {
+    const { loop, source } = this.#world;
+    const kept = [...rows].flatMap(([row, counter]) => cachedKeysOf(row).map((key) => [key, counter] as const));
+    this.lines.push({
+      type: 'restore',
+      atMs: loop.nowMs,
+      era: source.database.era,
+      kept: Object.fromEntries(kept),
+    });
   }
 
   /** Whether anything that it began may still do something. */
@@ -151,7 +163,7 @@ export class Workload {
       const claim = stalenessBoundMs / life.clock.rate;
       // What it says of its age is a promise too.
       if (Number.isFinite(claim))
-        end({ level: 'bounded', boundMs: claim, value, tier, why: `claimed; ${why}` });
+        end({ level: 'bounded', boundMs: claim, value, tier, version: version && show(version), why: `claimed; ${why}` });
       judge.value(life, rowKeyOf(key), value);
       if (version && tier === 'l1') oracle.served(key, 'L1', version, floors.l1, why);
       if (version && tier === 'l2') {
