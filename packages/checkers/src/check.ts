@@ -22,5 +22,10 @@ export function checkHistory(history: History): Violation[] {
       ...checkConvergence(era, order),
     ];
   });
-  return [...found, ...checkRestores(history), ...checkViews(history), ...checkAvailability(history)].toSorted((a, b) => (a.atMs === b.atMs ? 0 : a.atMs - b.atMs));
+  return [
+    ...found,
+    ...checkRestores(history),
+    ...checkViews(history),
+    ...checkAvailability(history),
+  ].toSorted((a, b) => (a.atMs === b.atMs ? 0 : a.atMs - b.atMs));
 }

@@ -35,7 +35,9 @@ export function checkRestores(history: History): Violation[] {
   const lines = timelines(history, restores);
   const violations: Violation[] = [];
   restores.forEach(({ atMs, era }, at) => {
-    const remembered = new Set(lines.slice(at + 1).flatMap((line) => line.map(({ key, write }) => `${key} ${write}`)));
+    const remembered = new Set(
+      lines.slice(at + 1).flatMap((line) => line.map(({ key, write }) => `${key} ${write}`)),
+    );
     for (const { key, level, boundMs, outcome, value, region, process, startMs, endMs } of history.reads) {
       if (outcome !== 'ok' || !value || (level !== 'latest' && level !== 'bounded')) continue;
       if (startMs - (boundMs ?? 0) <= atMs || remembered.has(`${key} ${value.write}`)) continue;

@@ -85,7 +85,11 @@ export class FeedFollower {
     }
     const { message } = decoded;
     const step = this.#places.step(message);
-    if (step === 'duplicate') return;
+    if (step === 'duplicate') {
+      // Or one that was overtaken: what it tells is true whenever it comes.
+      if (message.invalidations.length > 0) this.#listener.onInvalidations(message.invalidations);
+      return;
+    }
     this.#unheardPings = 0;
     if (step !== 'next') {
       this.#telemetry.record({ type: 'feed-gap', reason: step });

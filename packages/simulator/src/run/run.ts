@@ -97,7 +97,14 @@ function frameOf({ plan, source, loop }: World): HistoryLine[] {
       limits: { readMs: 60_000, writeMs: 60_000 },
     },
     ...source.log.all.flatMap(({ key, counter, write, absent, era }) =>
-      cachedKeysOf(key).map((cached) => ({ type: 'commit' as const, key: cached, counter, write, absent, era })),
+      cachedKeysOf(key).map((cached) => ({
+        type: 'commit' as const,
+        key: cached,
+        counter,
+        write,
+        absent,
+        era,
+      })),
     ),
   ];
 }

@@ -41,7 +41,9 @@ export class Workload {
   /** The source went back, and kept so many commits of each row. */
   restored(rows: ReadonlyMap<string, number>): void {
     const { loop, source } = this.#world;
-    const kept = [...rows].flatMap(([row, counter]) => cachedKeysOf(row).map((key) => [key, counter] as const));
+    const kept = [...rows].flatMap(([row, counter]) =>
+      cachedKeysOf(row).map((key) => [key, counter] as const),
+    );
     this.lines.push({
       type: 'restore',
       atMs: loop.nowMs,
@@ -95,7 +97,7 @@ export class Workload {
     let done = (): void => {};
     mine.last = new Promise((resolve) => (done = resolve));
     // A process that dies takes what it did for the session with it; the user goes on with the token of before.
-    life.onDeath(() => done());
+    life.onDeath(() => void last.then(done));
     void last.then(async () => {
       if (!life.isAlive) return done();
       const session = node.session(mine.token);
@@ -163,7 +165,14 @@ export class Workload {
       const claim = stalenessBoundMs / life.clock.rate;
       // What it says of its age is a promise too.
       if (Number.isFinite(claim))
-        end({ level: 'bounded', boundMs: claim, value, tier, version: version && show(version), why: `claimed; ${why}` });
+        end({
+          level: 'bounded',
+          boundMs: claim,
+          value,
+          tier,
+          version: version && show(version),
+          why: `claimed; ${why}`,
+        });
       judge.value(life, rowKeyOf(key), value);
       if (version && tier === 'l1') oracle.served(key, 'L1', version, floors.l1, why);
       if (version && tier === 'l2') {
