@@ -247,6 +247,15 @@ export function storeSuite(name: string, open: OpenStore): void {
         expect(await judged()).toBe('fresh');
       });
 
+      it('takes no value of an era that it has not entered', async () => {
+        const early = fillOf(meta, { version: version(7, 4), asOf: position(1, 4) });
+        expect(await store.fill(early)).toBe('era');
+        expect(await judged()).not.toBe('fresh');
+        const advance = { from: START, to: position(1, 4) };
+        await store.apply({ invalidations: [], expect: null, mark: 'm1', advance });
+        expect(await store.fill(early)).toBe('admitted');
+      });
+
       it('lets base follow the horizon before tombstones expire', async () => {
         const short = await open({ tombstoneTtlMs: 200 });
         try {

@@ -60,6 +60,7 @@ const EXPECTED: readonly string[] = [
   'fill-admitted',
   'fill-below-tidemark',
   'fill-base',
+  'fill-era',
   'fill-epoch',
   'fill-scope',
   'fill-incarnation',

@@ -49,6 +49,7 @@ export function judgeWatch(meta: StoreMeta | null, record: StoredRecord | null, 
   if (!meta) return 'uninitialised';
   if (watch.scope < (meta.scopes.get(keyspaceOf(watch.key)) ?? 0)) return 'scope';
   if (comparePositions(watch.asOf, meta.base) < 0) return 'base';
+  if (watch.asOf.era > meta.horizon.era) return 'era';
   if (compareVersions(watch.version, record?.tidemark ?? VERSION_NONE) < 0) return 'below-tidemark';
   return 'admitted';
 }

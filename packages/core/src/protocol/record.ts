@@ -126,6 +126,7 @@ export type FillVerdict =
   | 'epoch' // an epoch was raised since the miss
   | 'scope' // the keyspace was invalidated since the load
   | 'base' // read before tidemarks that may have been forgotten
+  | 'era' // read in an era that the store has not entered: what changed in it, nobody may ever tell this store
   | 'below-tidemark' // a newer version is known
   | 'lease'; // unversioned, and the lease is gone
 
@@ -144,6 +145,8 @@ export function judgeFill(
   if (fill.scope < (meta.scopes.get(keyspaceOf(fill.key)) ?? 0)) return 'scope';
   if (fill.version === null) return leased ? 'admitted' : 'lease';
   if (comparePositions(fill.asOf, meta.base) < 0) return 'base';
+  // Entering an era voids what is older than it, and passes over what changed in it so far.
+  if (fill.asOf.era > meta.horizon.era) return 'era';
   const tidemark = record?.tidemark ?? VERSION_NONE;
   if (compareVersions(fill.version, tidemark) < 0) return 'below-tidemark';
   return 'admitted';

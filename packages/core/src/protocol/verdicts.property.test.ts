@@ -96,6 +96,7 @@ describe('a fill', () => {
             fill.version === null
               ? leased
               : comparePositions(fill.asOf, meta.base) >= 0 &&
+                fill.asOf.era <= meta.horizon.era &&
                 compareVersions(fill.version, record?.tidemark ?? none) >= 0;
           const verdict = judgeFill(meta, record, fill, leased);
           expect(verdict === 'admitted').toBe(sameLife && notFlushed && notBehind);
@@ -126,6 +127,7 @@ it('a dependency is watched exactly when nothing rose above what it was labelled
         const current =
           asked.scope >= (meta.scopes.get('city') ?? 0) &&
           comparePositions(asked.asOf, meta.base) >= 0 &&
+          asked.asOf.era <= meta.horizon.era &&
           compareVersions(asked.version, record?.tidemark ?? { era: 0, n: 0 }) >= 0;
         expect(judgeWatch(meta, record, asked) === 'admitted').toBe(current);
         expect(judgeWatch(null, record, asked)).toBe('uninitialised');
@@ -147,6 +149,8 @@ describe('a store that only rises', () => {
           if (refused === 'scope' && state.meta.horizon.era > refusedEra) {
             refused = fill.asOf.era < state.meta.horizon.era ? 'base' : null;
           }
+          // It came before its era; what the store knows of that era begins now.
+          if (refused === 'era' && state.meta.horizon.era >= fill.asOf.era) refused = null;
           if (refused !== null) expect(verdict).not.toBe('admitted');
           if (verdict === 'admitted') {
             expect(compareVersions(fill.version!, record?.tidemark ?? fill.version!)).toBeGreaterThanOrEqual(

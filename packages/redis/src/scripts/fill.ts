@@ -27,6 +27,7 @@ if ARGV[5] == '0' then
 else
   era, n = tonumber(ARGV[6]), tonumber(ARGV[7])
   if before(tonumber(ARGV[9]), tonumber(ARGV[10]), meta.be, meta.bx) then return 'base' end
+  if tonumber(ARGV[9]) > meta.he then return 'era' end
   if record and before(era, n, record.era, record.n) then return 'below-tidemark' end
 end
 local fresh, stale = tonumber(ARGV[12]), tonumber(ARGV[13])

@@ -15,6 +15,7 @@ if not meta then return { 'uninitialised', '' } end
 local text = meta_text(meta)
 if tonumber(ARGV[5]) < (meta.scopes[ARGV[1]] or 0) then return { 'scope', text } end
 if before(tonumber(ARGV[6]), tonumber(ARGV[7]), meta.be, meta.bx) then return { 'base', text } end
+if tonumber(ARGV[6]) > meta.he then return { 'era', text } end
 local record = get_record(KEYS[2])
 local era, n = tonumber(ARGV[3]), tonumber(ARGV[4])
 if record and before(era, n, record.era, record.n) then return { 'below-tidemark', text } end

@@ -177,10 +177,12 @@ function drawFaults(
   return Array.from({ length: draw.integer(0, faultsMax) }, () => {
     const aimed = writes.length > 0 && draw.chance(0.6);
     const atMs = aimed ? draw.pick(writes).atMs + draw.between(0, 160) : draw.between(0, endMs);
+    // Most end while the service still works: what it does after them is what they are for.
+    const forMs = draw.pick([5, 30, 120, 400, 1_500, 4_000]) * draw.between(0.5, 1.5);
     return {
       kind: draw.pick(kinds),
       atMs: Math.round(Math.min(atMs, endMs)),
-      forMs: Math.round(draw.pick([5, 30, 120, 400, 1_500, 4_000]) * draw.between(0.5, 1.5)),
+      forMs: Math.max(1, Math.round(draw.chance(0.25) ? forMs : Math.min(forMs, 0.8 * (endMs - atMs)))),
       target: draw.integer(0, 11),
       amount: draw.unit(),
     };

@@ -1,5 +1,5 @@
 import type { Committed, Position, SourceLabels, SourceOfTruth } from '@tidemark/core';
-import { keyspaceOf, TidemarkError } from '@tidemark/core';
+import { keyspaceOf } from '@tidemark/core';
 import {
   type MemoryCheckpoint,
   MemoryDatabase,
@@ -43,7 +43,7 @@ export class ServerTransaction {
       for (;;) {
         const statement = await this.#take();
         if (statement === 'commit') return;
-        if (statement === null) throw new TidemarkError('E_ABORTED', 'the transaction was rolled back');
+        if (statement === null) throw new Error('the transaction was rolled back');
         await statement(tx, bump);
       }
     });
@@ -68,7 +68,7 @@ export class ServerTransaction {
           throw error;
         }
       });
-      this.done.then(() => reject(new TidemarkError('E_ABORTED', 'the transaction has ended')), reject);
+      this.done.then(() => reject(new Error('the transaction has ended')), reject);
     });
   }
 
