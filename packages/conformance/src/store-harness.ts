@@ -3,6 +3,8 @@ import type { Fill, Position, Store, StoreMeta, Version } from '@tidemark/core';
 /** A new, empty store for one test. */
 export interface StoreHarness {
   readonly store: Store;
+  /** The same store as another process has it; left out where there is none. */
+  readonly another?: Store;
   /** Loses all data, as a server without persistence does when it restarts. */
   clear(): Promise<void>;
   /** A plain cache without versions on the same server: what the suite shows to fail. */

@@ -2,8 +2,11 @@ import { type Dependency, type Fill, keyspaceOf, type Store, type Watch } from '
 import * as fc from 'fast-check';
 import { bytes, fillOf, position, version } from './store-harness.ts';
 
+/** Characters of a step in the report of a failure. */
+const STEP_TEXT_MAX = 1_000;
+
 /** Keys that random histories touch. */
-export const KEYS = ['city:1', 'city:2', 'town:1'] as const;
+export const KEYS = ['city:1', 'city:2', 'town:1', 'town:', 'city:%7B1%7D *?[\\\r\n"é😀'] as const;
 
 /** What one side of a comparison does a step with. */
 export interface Side {
@@ -21,6 +24,7 @@ export interface Step {
 
 const key = fc.constantFrom(KEYS[0], ...KEYS);
 const token = fc.constantFrom('a', 'b');
+const anyRole = fc.constantFrom('applier', 'meta', 'city:1', '__proto__', ' ');
 const life = fc.constantFrom('life-1', 'life-1', 'life-1', 'life-2');
 const anyVersion = fc.record({
   era: fc.constantFrom(1, 1, 1, 2, 2 ** 33),
@@ -50,11 +54,21 @@ const watch: fc.Arbitrary<Watch> = fc.record({
   lifeMs,
 });
 
+/** Any bytes: also those that begin like a record, and more than fit one packet. */
+const anyData = fc.oneof(
+  { weight: 4, arbitrary: fc.string().map(bytes) },
+  { weight: 2, arbitrary: fc.uint8Array({ maxLength: 40 }) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(new Uint8Array(), Uint8Array.of(0xd4, 1, 1, 0), new Uint8Array(70_000)),
+  },
+);
+
 const retained = fc.record({
   key,
   version: anyVersion,
   schema: fc.integer({ min: 0, max: 2 }),
-  data: fc.option(fc.string().map(bytes), { freq: 4, nil: null }),
+  data: fc.option(anyData, { freq: 4, nil: null }),
   keepMax: fc.integer({ min: 1, max: 3 }),
   // Long enough for a store whose clock nobody moves.
   lifeMs: fc.constantFrom(60_000, 90_000),
@@ -74,7 +88,7 @@ const anyFill: fc.Arbitrary<Partial<Fill>> = fc.record(
     schema: fc.integer({ min: 1, max: 2 }),
     freshMs: lifeMs,
     staleMs: fc.constantFrom(0, 0.5, 5_000, 2 ** 32 + 1),
-    data: fc.option(fc.string().map(bytes), { freq: 4, nil: null }),
+    data: fc.option(anyData, { freq: 4, nil: null }),
     dependencies: fc.array(dependency, { maxLength: 2 }),
   },
   { requiredKeys: ['key', 'version', 'lease'] },
@@ -165,6 +179,28 @@ export function anyStep(ticks: boolean): fc.Arbitrary<Step> {
       weight: 1,
       arbitrary: of('initialise', fc.tuple(life, xid), (store, [l, x]) => store.initialise(l, position(x))),
     },
+    {
+      weight: 1,
+      arbitrary: of('claim of any role', fc.tuple(anyRole, token), (store, [role, t]) =>
+        store.claim(role, t, 60_000),
+      ),
+    },
+    {
+      weight: 1,
+      // More keyspaces than a store has room for, and more events than one script takes.
+      arbitrary: of(
+        'raise many',
+        fc.tuple(fc.integer({ min: 1, max: 600 }), fc.boolean()),
+        (store, [count, whole]) =>
+          store.raise(
+            Array.from({ length: count }, (_, i) => ({
+              key: whole ? `space${i % 80}` : KEYS[i % KEYS.length]!,
+              version: version(i),
+            })),
+          ),
+      ),
+    },
+    { weight: 2, arbitrary: fc.constant(step('keys', null, ({ store }) => keysOf(store))) },
     { weight: 1, arbitrary: fc.constant(step('clear', null, (side) => side.clear())) },
     {
       weight: ticks ? 4 : 0,
@@ -173,6 +209,12 @@ export function anyStep(ticks: boolean): fc.Arbitrary<Step> {
         .map((ms) => step('tick', ms, async (side) => side.tick(ms))),
     },
   );
+}
+
+async function keysOf(store: Store): Promise<readonly string[]> {
+  const found = new Set<string>();
+  for await (const page of store.keys()) for (const each of page) found.add(each);
+  return [...found].sort((a, b) => a.localeCompare(b));
 }
 
 function of<T>(
@@ -184,5 +226,5 @@ function of<T>(
 }
 
 function step(name: string, argument: unknown, run: Step['run']): Step {
-  return { run, toString: () => `${name} ${JSON.stringify(argument)}` };
+  return { run, toString: () => `${name} ${JSON.stringify(argument).slice(0, STEP_TEXT_MAX)}` };
 }

@@ -13,8 +13,10 @@ const open: OpenStore = async (options) => {
   const { client } = redis;
   const namespace = redis.namespace();
   const store = await redis.open({ namespace, ...options });
+  const another = await redis.open({ namespace, ...options });
   return {
     store,
+    another,
     naive: {
       get: (key) => client.get(`naive:${namespace}:${key}`),
       set: async (key, value) => void (await client.set(`naive:${namespace}:${key}`, value)),
@@ -24,7 +26,9 @@ const open: OpenStore = async (options) => {
       const keys = await client.keys(`${namespace}:*`);
       if (keys.length > 0) await client.del(keys);
     },
-    close: () => store.close(),
+    close: async () => {
+      await Promise.all([store.close(), another.close()]);
+    },
   };
 };
 
