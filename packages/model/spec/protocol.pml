@@ -27,7 +27,7 @@
 byte committed;    /* the key's latest version: transactions that ended */
 byte xid[4];       /* of each version, the transaction that committed it */
 bool ended[4];     /* of each transaction */
-byte horizonAt[4]; /* when a version was the latest: the first transaction that was not final */
+byte horizonAt[4] = 1; /* when a version was the latest: the first transaction that was not final */
 
 /* Latest version that transactions below a position committed. */
 #define below(position) \
@@ -83,13 +83,13 @@ byte aside[2];
 typedef Copy {
   bool taken, present, filled, oldEpoch, claimed;
   byte horizon, base, tidemark, version, truth, applied;
-  bool holdsMark[2] /* nothing was written since */
+  bool holdsMark[2] /* the last mark of an applier, which wrote nothing since */
 };
 Copy copy;
-#define outdateCopy copy.holdsMark[0] = false; copy.holdsMark[1] = false
+#define outdateCopy(a) copy.holdsMark[a] = false
 #define claimIsNewer copy.claimed = false
 #else
-#define outdateCopy skip
+#define outdateCopy(a) skip
 #define claimIsNewer skip
 #endif
 
@@ -97,6 +97,14 @@ Copy copy;
 
 #ifdef UNVERSIONED
 byte holder; /* filler that holds the lease, from 1; 0: nobody */
+mtype = { IDLE, MISSED, LOADED };
+mtype at[3] = IDLE;                   /* of each filler, from 1 */
+bool earlierLife[3], earlierEpoch[3]; /* the life or epoch that its miss saw has ended */
+#define endLife holder = 0; earlierLife[1] = (at[1] != IDLE); earlierLife[2] = (at[2] != IDLE)
+#define endEpoch earlierEpoch[1] = (at[1] != IDLE); earlierEpoch[2] = (at[2] != IDLE)
+#else
+#define endLife skip
+#define endEpoch skip
 #endif
 #if defined(UNVERSIONED) && !defined(WITHOUT_LEASE_VOID)
 #define voidLease holder = 0
@@ -142,9 +150,9 @@ inline batch(writer) {
   :: present && chain[writer] == MARK_LOST
   :: present && chain[writer] != MARK_LOST ->
     loseMark(1 - writer);
-    chain[writer] = MARK_THERE;
-    outdateCopy
-  fi
+    chain[writer] = MARK_THERE
+  fi;
+  outdateCopy(writer)
 }
 #ifdef WITHOUT_MARK
 #define chained(a) true
@@ -196,7 +204,6 @@ inline advance(writer, start, end) {
 
 active proctype Source() {
   byte x, least;
-  horizonAt[0] = 1;
   do
   :: atomic {
       committed < WRITES ->
@@ -403,7 +410,7 @@ proctype Applier(byte a) {
       if
       :: present ->
 #ifndef WITHOUT_EPOCH_RAISE
-        oldEpoch = filled;
+        oldEpoch = filled; endEpoch;
 #endif
 #ifndef WITHOUT_EPOCH_BASE
         base = (since > base -> since : base);
@@ -442,7 +449,9 @@ proctype Applier(byte a) {
 /* Writers, other relays and zombies; loads; losses. */
 active proctype World() {
   byte v;
-  bool earlierEpoch, earlierLife;
+#ifndef UNVERSIONED
+  bool ofEarlierEpoch, ofEarlierLife;
+#endif
   do
   :: atomic {
       committed > 0 ->
@@ -456,29 +465,29 @@ active proctype World() {
 #ifndef UNVERSIONED
   :: atomic {
       select (v : 0 .. WRITES);
-      if :: earlierLife = true :: earlierLife = false fi;
-      if :: earlierEpoch = true :: earlierEpoch = false fi;
+      if :: ofEarlierLife = true :: ofEarlierLife = false fi;
+      if :: ofEarlierEpoch = true :: ofEarlierEpoch = false fi;
       if
       :: v > committed
       :: else ->
         printf("fill: version %d, read as of %d", v, horizonAt[v]);
         if
-        :: earlierLife -> printf(", missed in an earlier life")
+        :: ofEarlierLife -> printf(", missed in an earlier life")
         :: else
         fi;
         if
-        :: earlierEpoch -> printf(", missed in an earlier epoch")
+        :: ofEarlierEpoch -> printf(", missed in an earlier epoch")
         :: else
         fi;
         if
         :: !present -> printf(": uninitialised\n")
 #ifndef WITHOUT_INCARNATION
-        :: present && earlierLife -> printf(": incarnation\n")
+        :: present && ofEarlierLife -> printf(": incarnation\n")
 #endif
         :: else ->
           if
 #ifndef WITHOUT_EPOCH_FILL
-          :: earlierEpoch -> printf(": epoch\n")
+          :: ofEarlierEpoch -> printf(": epoch\n")
 #endif
           :: else ->
             if
@@ -493,21 +502,21 @@ active proctype World() {
               :: else ->
                 printf(": admitted\n");
                 assert(v >= applied); /* I1: no stale fill */
-                tidemark = v; version = v; truth = v; filled = true; oldEpoch = earlierEpoch;
+                tidemark = v; version = v; truth = v; filled = true; oldEpoch = ofEarlierEpoch;
                 judge()
               fi
             fi
           fi
         fi
       fi;
-      v = 0; earlierLife = false; earlierEpoch = false
+      v = 0; ofEarlierLife = false; ofEarlierEpoch = false
     }
 #endif
   :: atomic {
       (present || tidemark > 0) && mayBeEmptied ->
       printf("store: emptied\n");
       present = false; horizon = 0; base = 0; tidemark = 0; filled = false; version = 0; truth = 0; oldEpoch = false;
-      loseMark(0); loseMark(1);
+      loseMark(0); loseMark(1); endLife;
 #ifndef WITHOUT_CLAIM_LIFE
       claimed = false
 #endif
@@ -558,13 +567,67 @@ active proctype World() {
   od
 }
 
+#ifdef UNVERSIONED
+/* A load whose source gives no versions, of the primary: only the lease protects the fill. */
+proctype Filler(byte f) {
+  byte loaded;
+  do
+  :: atomic {
+      at[f] == IDLE && present ->
+      at[f] = MISSED; earlierLife[f] = false; earlierEpoch[f] = false;
+      printf("filler %d: misses\n", f)
+    }
+  :: atomic { at[f] == MISSED && holder == 0 -> holder = f; printf("filler %d: holds the lease\n", f) }
+  :: atomic { at[f] == MISSED -> at[f] = LOADED; loaded = committed; printf("filler %d: loads version %d\n", f, loaded) }
+  :: atomic { holder == f -> holder = 0; printf("filler %d: the lease expires\n", f) }
+  :: atomic {
+      at[f] == LOADED ->
+      if
+      :: !present -> printf("filler %d: uninitialised\n", f)
+#ifndef WITHOUT_INCARNATION
+      :: present && earlierLife[f] -> printf("filler %d: incarnation\n", f)
+#endif
+      :: else ->
+        if
+#ifndef WITHOUT_EPOCH_FILL
+        :: earlierEpoch[f] -> printf("filler %d: epoch\n", f)
+#endif
+        :: else ->
+          if
+#if defined(WITHOUT_LEASE)
+#elif defined(WITHOUT_LEASE_TOKEN)
+          :: holder == 0 -> printf("filler %d: lease\n", f)
+#else
+          :: holder != f -> printf("filler %d: lease\n", f)
+#endif
+          :: else ->
+            printf("filler %d: admitted\n", f);
+            assert(loaded >= applied); /* I1: no stale fill */
+            version = tidemark; truth = loaded; filled = true; oldEpoch = earlierEpoch[f];
+            judge()
+          fi
+        fi
+      fi;
+      holder = (holder == f -> 0 : holder);
+      at[f] = IDLE; loaded = 0; earlierLife[f] = false; earlierEpoch[f] = false
+    }
+  od
+}
+#endif
+
 init {
   atomic {
+#if RELAYS > 0
     run Relay(0);
+#endif
 #if RELAYS > 1
     run Relay(1);
 #endif
     run Applier(0);
+#ifdef UNVERSIONED
+    run Filler(1);
+    run Filler(2);
+#endif
 #if APPLIERS > 1
     run Applier(1);
 #endif

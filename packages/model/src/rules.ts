@@ -9,7 +9,10 @@ export interface Rule {
   readonly scope?: Scope;
 }
 
-/** Sizes of the world that is searched, as the specification's macros. */
+/**
+ * Worlds that are searched, as the specification's macros. `never`: actions and answers that can't happen there, where
+ * all others must; null where nobody asks.
+ */
 export const SCOPES = {
   small: {
     defines: ['WRITES=2'],
@@ -18,17 +21,35 @@ export const SCOPES = {
     memoryMb: 2_000,
     // They take a store that goes back, a second applier, a second relay.
     never: [
-      'gap: the store lost a batch',
-      'applier %d: the store is initialised already',
+      'gap: the store lost a batch', // after a barrier
+      'gap: the store lost a batch', // at the end of a resync, as all below
       "behind: it ends before the store's horizon %d",
+      "gap: it begins after the store's horizon %d",
+      'applier %d: the store is initialised already',
     ],
+  },
+  /** A copy of the store may come back, as a lagging replica does when it is promoted. */
+  rollback: {
+    defines: ['WRITES=1', 'ROLLBACK'],
+    flags: ['-DCOLLAPSE'],
+    depthMax: 3_000_000,
+    memoryMb: 4_000,
+    never: ['applier %d: the store is initialised already', "behind: it ends before the store's horizon %d"],
+  },
+  /** A source that gives no versions: leases decide. No streams. */
+  unversioned: {
+    defines: ['WRITES=1', 'RELAYS=0', 'UNVERSIONED'],
+    flags: ['-DCOLLAPSE'],
+    depthMax: 3_000_000,
+    memoryMb: 4_000,
+    never: null,
   },
   large: {
     defines: ['WRITES=2', 'RELAYS=2'],
     flags: ['-DCOLLAPSE'],
     depthMax: 10_000_000,
     memoryMb: 6_000,
-    never: [],
+    never: null,
   },
 } as const;
 
@@ -59,8 +80,33 @@ export const RULES: Readonly<Record<string, Rule>> = {
   },
   incarnation: {
     what: 'a fill whose miss saw another life of the store is refused',
-    expected: 'redundant',
-    partner: 'base-after-wipe',
+    expected: 'violated',
+    scope: 'unversioned',
+  },
+  lease: {
+    what: 'a fill without a version needs the lease',
+    expected: 'violated',
+    scope: 'unversioned',
+  },
+  'lease-token': {
+    what: 'the lease is the token of the one that it was granted to',
+    expected: 'violated',
+    scope: 'unversioned',
+  },
+  'lease-void': {
+    what: 'a raised tidemark voids the lease',
+    expected: 'violated',
+    scope: 'unversioned',
+  },
+  mark: {
+    what: 'a barrier does not count where the batch before is not there',
+    expected: 'violated',
+    scope: 'rollback',
+  },
+  'claim-revision': {
+    what: 'a claim holds for a store that shows its revision',
+    expected: 'violated',
+    scope: 'rollback',
   },
   'apply-first': { what: 'a barrier counts after what is before it was applied', expected: 'violated' },
   'barrier-chain': { what: 'a barrier that begins after the horizon is a gap', expected: 'violated' },
