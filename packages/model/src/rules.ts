@@ -34,7 +34,12 @@ export const SCOPES = {
     flags: ['-DCOLLAPSE'],
     depthMax: 3_000_000,
     memoryMb: 4_000,
-    never: ['applier %d: the store is initialised already', "behind: it ends before the store's horizon %d"],
+    // One write is never held above the horizon by another.
+    never: [
+      'raises version %d',
+      'applier %d: raises the edge, version %d',
+      "behind: it ends before the store's horizon %d",
+    ],
   },
   /** A source that gives no versions: leases decide. No streams. */
   unversioned: {
@@ -45,7 +50,7 @@ export const SCOPES = {
     never: null,
   },
   large: {
-    defines: ['WRITES=2', 'RELAYS=2'],
+    defines: ['WRITES=3'],
     flags: ['-DCOLLAPSE'],
     depthMax: 10_000_000,
     memoryMb: 6_000,
