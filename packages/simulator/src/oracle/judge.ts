@@ -48,6 +48,11 @@ export class Judge {
     }
   }
 
+  /** Whether this is the version of a commit: where deletes were collected, one number stands for all that is gone. */
+  minted(key: string, { n }: Version): boolean {
+    return this.#log.minted(key, n);
+  }
+
   /** I1: a label may be too old, never too new; and what the source has forgotten bears no label of now. */
   label(region: string, key: string, version: Version, data: Uint8Array | null): void {
     if (keyspaceOf(key) !== 'row') return;

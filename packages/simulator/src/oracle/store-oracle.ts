@@ -83,8 +83,8 @@ export class StoreOracle {
       this.#violated('I1', key, `admitted a fill of ${show(version)} after it was told of ${show(told)}`);
     }
     this.#judge.label(this.#store.region, key, version, fill.data);
-    // An absence may be labelled with a number that no commit has: where deletes were collected it stands for all.
-    if (fill.data !== null) this.#raise(key, version);
+    // Other numbers bind nobody: a replica may not have them.
+    if (this.#judge.minted(key, version)) this.#raise(key, version);
   }
 
   /** What the store shows to a reader. */

@@ -77,7 +77,8 @@ export function traceOf({ history, events, virtualMs }: RunResult): string {
 /** The lines that are known at the end: the run itself, and what the source committed. */
 function frameOf({ plan, source, loop }: World): HistoryLine[] {
   const { loss, tail } = plan.knobs.network;
-  const calm = loss + tail + plan.faults.length === 0 && plan.knobs.callTimeoutMs > 1_000;
+  const patient = plan.knobs.callTimeoutMs > 1_000 && plan.knobs.loadTimeoutMs >= 5_000;
+  const calm = loss + tail + plan.faults.length === 0 && patient;
   const weather = {
     type: 'fault',
     kind: 'weather',

@@ -24,6 +24,12 @@ export class CommitLog {
   /** What the source remembers. */
   readonly #lines = new Map<string, Commit[]>();
   readonly #byWrite = new Map<string, Commit>();
+  readonly #minted = new Set<string>();
+
+  /** Whether a commit of the key was given this version number. */
+  minted(key: string, n: number): boolean {
+    return this.#minted.has(`${key} ${n}`);
+  }
 
   /** The counter that the key's next commit gets; valid while its row is locked. */
   nextCounter(key: string): number {
@@ -32,6 +38,7 @@ export class CommitLog {
 
   add(commit: Commit): void {
     this.all.push(commit);
+    this.#minted.add(`${commit.key} ${commit.n}`);
     this.#byWrite.set(`${commit.key} ${commit.write}`, commit);
     const line = this.#lines.get(commit.key);
     if (line) line.push(commit);

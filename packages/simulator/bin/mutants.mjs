@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+// `npm run mutants`: installs and builds what a fresh clone lacks, then runs with the given arguments.
+import { join } from 'node:path';
+import { ensureBuild, ensureNpm, main, ROOT, run } from '../../testbed/bin/bootstrap.mjs';
+
+// Standard output belongs to the run: with --json it is one document.
+console.log = console.error;
+
+await main(async () => {
+  await ensureNpm();
+  await ensureBuild();
+  return run(
+    process.execPath,
+    [join(ROOT, 'packages/simulator/dist/mutants/main.js'), ...process.argv.slice(2)],
+    {
+      cwd: process.env['INIT_CWD'] ?? process.cwd(),
+    },
+  );
+});

@@ -1,0 +1,386 @@
+import type { Mutant } from './mutant.ts';
+
+const NODE = 'packages/core/src/node/';
+const ROLES = 'packages/core/src/roles/';
+const PROTOCOL = 'packages/core/src/protocol/';
+
+/** Rules of nodes, roles and sources: who hears of what, and what is proven by it. */
+export const ENGINE_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'label-after-value',
+    without: 'a value is labelled with what was known before it was read',
+    edits: [
+      {
+        file: `${NODE}loader.ts`,
+        from: '    await book?.note(wanted.flatMap((i) => [keys[i]!, ...fixed.get(i)!]));\n',
+        to: "    if (origin === 'replica') await book?.note(wanted.flatMap((i) => [keys[i]!, ...fixed.get(i)!]));\n",
+      },
+      {
+        file: `${NODE}loader.ts`,
+        from: '    const after = book &&',
+        to: "    if (origin === 'primary') await book?.note(wanted.flatMap((i) => [keys[i]!, ...fixed.get(i)!]));\n    const after = book &&",
+      },
+    ],
+    schedules: 3_000,
+  },
+  {
+    name: 'replica-believed',
+    without: 'a replica that has not seen what the region knows is not believed',
+    edits: [
+      {
+        file: `${NODE}loader.ts`,
+        from: 'wanted.filter((i) => compareVersions(book!.of(keys[i]!).version, needs[i]!) >= 0)',
+        to: '(void compareVersions, void needs, wanted)',
+      },
+      {
+        file: `${NODE}read-path.ts`,
+        from: "if (origin === 'replica' && (word !== 'admitted' || overtaken)) return null;",
+        to: '',
+      },
+    ],
+    schedules: 3_000,
+  },
+  {
+    name: 'l1-before-verdict',
+    without: 'L1 takes only what the store admitted',
+    edits: [
+      { file: `${NODE}read-path.ts`, from: "const vouched = word !== 'refused' && ", to: 'const vouched = ' },
+    ],
+    schedules: 20_000,
+  },
+  {
+    name: 'l1-without-floors',
+    without: 'what a node heard of is compared with what it loads and finds',
+    edits: [
+      {
+        file: `${NODE}seen-floors.ts`,
+        from: 'return known !== undefined && compareVersions(version, known.version) < 0;',
+        to: 'void version; return known === undefined && false;',
+      },
+    ],
+    schedules: 5_000,
+  },
+  {
+    name: 'scopes-not-remembered',
+    without: 'a node remembers which keyspaces were invalidated',
+    edits: [
+      {
+        file: `${NODE}seen-floors.ts`,
+        from: ' || this.isBelow(keyspaceOf(key), { era: version.era, n: scope })',
+        to: '; void keyspaceOf; void scope',
+      },
+    ],
+    schedules: 20_000,
+  },
+  {
+    name: 'late-feed-message-dropped',
+    without: 'a feed message that was overtaken still tells what it tells',
+    edits: [
+      {
+        file: `${NODE}feed-follower.ts`,
+        from: 'if (message.invalidations.length > 0) this.#listener.onInvalidations(message.invalidations);\n      return;',
+        to: 'return;',
+      },
+    ],
+    schedules: 30_000,
+  },
+  {
+    name: 'put-after-reset',
+    without: 'a read from before a reset puts nothing into L1',
+    edits: [
+      {
+        file: `${NODE}l1-cache.ts`,
+        from: 'if (ticket === null || ticket !== this.#life || !this.#open) return false;',
+        to: 'if (ticket === null || !this.#open) return false;',
+      },
+    ],
+    schedules: 20_000,
+  },
+  {
+    name: 'l1-kept-when-joining',
+    without: 'a node that takes a new place in the feed starts over',
+    edits: [
+      {
+        file: `${NODE}node.ts`,
+        from: '      onJoin: () => {\n        this.#counters.feedGaps += 1;\n        this.#reads.reset(true);',
+        to: '      onJoin: () => {\n        this.#counters.feedGaps += 1;\n        this.#reads.l1.ticket() ?? this.#reads.reset(true);',
+      },
+    ],
+    schedules: 10_000,
+  },
+  {
+    name: 'feed-gap-ignored',
+    without: 'a hole in the feed is noticed',
+    edits: [
+      {
+        file: `${PROTOCOL}feed-places.ts`,
+        from: "return seq === known + 1 ? 'next' : 'gap';",
+        to: "return 'next';",
+      },
+    ],
+    schedules: 10_000,
+  },
+  {
+    name: 'nodes-before-store',
+    without: 'the store is told before the nodes',
+    edits: [
+      {
+        file: `${ROLES}applier-term.ts`,
+        from: '      let behind = false;\n',
+        to: '      let behind = false;\n      this.#feed.invalidate(invalidations);\n',
+      },
+      {
+        file: `${ROLES}applier-term.ts`,
+        from: "      // The nodes' L1s can be kept right even while the store is away.\n      this.#feed.invalidate(invalidations);\n",
+        to: '',
+      },
+      {
+        file: `${NODE}seen-floors.ts`,
+        from: 'return known !== undefined && compareVersions(version, known.version) < 0;',
+        to: 'void version; return known === undefined && false;',
+      },
+    ],
+    schedules: 20_000,
+  },
+  {
+    name: 'barrier-before-changes',
+    without: 'a barrier follows what it speaks of',
+    edits: [
+      {
+        file: `${ROLES}relay.ts`,
+        from: 'let published = await this.#publishNew(first.changes);',
+        to: 'let published = first.changes.length;',
+      },
+    ],
+    schedules: 2_000,
+  },
+  {
+    name: 'discontinuity-ignored',
+    without: 'a stream that may have lost messages is a gap',
+    edits: [
+      {
+        file: `${ROLES}applier-term.ts`,
+        from: 'if (discontinuity) this.#noteGap(region, discontinuity);',
+        to: '',
+      },
+      {
+        file: `${PROTOCOL}relay-chain.ts`,
+        from: "return whole ? 'whole' : 'hole';",
+        to: "void whole; return 'whole';",
+      },
+    ],
+    schedules: 10_000,
+  },
+  {
+    name: 'hole-ignored',
+    without: "a hole in a relay's numbers is a gap",
+    edits: [
+      {
+        file: `${PROTOCOL}relay-chain.ts`,
+        from: "return whole ? 'whole' : 'hole';",
+        to: "void whole; return 'whole';",
+      },
+    ],
+    schedules: 10_000,
+  },
+  {
+    name: 'resync-brings-nothing',
+    without: 'a resync applies what was missed before it moves the horizon',
+    edits: [
+      {
+        file: `${ROLES}resync.ts`,
+        from: 'await partition.write(applicable);',
+        to: 'await partition.write([]); void applicable;',
+      },
+    ],
+    schedules: 5_000,
+  },
+  {
+    name: 'claim-of-any-store-state',
+    without: 'a proof is lent only to the store states that it names',
+    edits: [
+      {
+        file: `${NODE}freshness-proof.ts`,
+        from: 'return this.shows(meta) ? this.#closedMs : UNPROVEN;',
+        to: 'void meta; return this.#closedMs;',
+      },
+    ],
+    schedules: 20_000,
+    faults: ['store-rolled-back', 'store-emptied'],
+  },
+  {
+    name: 'proof-from-its-arrival',
+    without: 'closed time is when the ping was sent, not when its echo came',
+    edits: [
+      {
+        file: `${NODE}feed-follower.ts`,
+        from: 'if (message.claim && sent) this.#listener.onClaim(message.claim, sent.atMs);',
+        to: 'if (message.claim && sent) this.#listener.onClaim(message.claim, this.#runtime.monoMs());',
+      },
+    ],
+    schedules: 10_000,
+  },
+  {
+    name: 'echo-after-snapshot',
+    without: 'a barrier echoes only pings that came before its snapshot',
+    edits: [
+      {
+        file: `${ROLES}relay.ts`,
+        from: '  async #publishSince(echoes: readonly Echo[]): Promise<void> {',
+        to: '  takeLate: () => Echo[] = () => [];\n\n  async #publishSince(early: readonly Echo[]): Promise<void> {\n    let echoes = early;',
+      },
+      {
+        file: `${ROLES}relay.ts`,
+        from: '    const moved = comparePositions(first.horizon, since) !== 0;',
+        to: '    echoes = [...echoes, ...this.takeLate()];\n    const moved = comparePositions(first.horizon, since) !== 0;',
+      },
+      {
+        file: `${ROLES}relay.ts`,
+        from: '      await term.begin();\n',
+        to: '      term.takeLate = () => this.#takePings();\n      await term.begin();\n',
+      },
+    ],
+    schedules: 20_000,
+  },
+  {
+    name: 'wall-clock-bound',
+    without: "a bound is measured by the node's own monotonic clock",
+    edits: [
+      {
+        file: `${NODE}l1-reader.ts`,
+        from: "if (consistency.level === 'bounded') return allows(consistency, nowMs - this.#provenAt(entry));",
+        to: "if (consistency.level === 'bounded') return allows(consistency, (this.#options.runtime.wallMs() % 2) + 0 * (nowMs - this.#provenAt(entry)));",
+      },
+    ],
+    schedules: 3_000,
+  },
+  {
+    name: 'bound-unchecked-in-l2',
+    without: 'a bounded read from the store has a proof',
+    edits: [
+      { file: `${NODE}l2-reader.ts`, from: "if (!allows(consistency, boundMs)) return 'unproven';", to: '' },
+    ],
+    schedules: 2_000,
+  },
+  {
+    name: 'session-allows-everything',
+    without: 'a session compares what it is served with what it knows',
+    edits: [
+      {
+        file: `${PROTOCOL}session-state.ts`,
+        from: 'if (compareVersions(version, required) < 0) return false;',
+        to: 'void compareVersions; void required; void version;',
+      },
+    ],
+    schedules: 3_000,
+  },
+  {
+    name: 'session-forgets-its-writes',
+    without: 'a session knows what it wrote',
+    edits: [
+      {
+        file: 'packages/core/src/session/session.ts',
+        from: 'for (const { key, version } of invalidations) this.#note(key, version);',
+        to: 'void invalidations;',
+      },
+    ],
+    schedules: 5_000,
+  },
+  {
+    name: 'session-forgets-l1-hits',
+    without: 'a session knows what it saw in L1',
+    edits: [{ file: `${NODE}l1-reader.ts`, from: '    consistency.saw(key, entry);\n', to: '' }],
+    test: 'packages/memory/test/session.test.ts',
+  },
+  {
+    name: 'session-at-value-of-later-label',
+    without: 'loads whose label moved are not cached where sessions are used',
+    edits: [
+      {
+        file: `${NODE}options.ts`,
+        from: 'exactLabels: options.exactLabels ?? (options.sessionSecrets ?? []).length > 0,',
+        to: 'exactLabels: false,',
+      },
+    ],
+    test: 'packages/memory/test/session-labels.test.ts',
+  },
+  {
+    name: 'joined-flight-too-old',
+    without: 'a reader joins a load only if that began late enough for it',
+    edits: [
+      {
+        file: `${NODE}single-flight.ts`,
+        from: '      known.startedAtMs >= terms.notBeforeMs &&\n      compareVersions(known.tidemark, terms.tidemark) >= 0\n',
+        to: '      (void compareVersions, true)\n',
+      },
+      {
+        file: `${NODE}single-flight.ts`,
+        from: '  part(key: string): void {\n    this.#flights.delete(key);',
+        to: '  part(key: string): void {\n    void key;',
+      },
+    ],
+    schedules: 20_000,
+  },
+  {
+    name: 'lease-never-waited-for',
+    without: 'readers wait for the process that loads',
+    edits: [
+      {
+        file: `${NODE}read-path.ts`,
+        from: 'if (!leased && mayWait) {',
+        to: 'if (!leased && mayWait && key === "") {',
+      },
+    ],
+    test: 'packages/memory/test/node.test.ts',
+  },
+  {
+    name: 'era-stays-after-restore',
+    without: 'a restore of the source begins an era',
+    edits: [
+      { file: 'packages/memory/src/memory-database.ts', from: '    this.raiseEra(0);\n  }', to: '  }' },
+    ],
+    schedules: 3_000,
+    faults: ['source-restore'],
+  },
+  {
+    name: 'horizon-over-open-transactions',
+    without: 'the horizon stays below transactions that have not ended',
+    edits: [
+      {
+        file: 'packages/memory/src/memory-database.ts',
+        from: 'if (transaction.xid !== 0) xid = Math.min(xid, transaction.xid);',
+        to: 'void transaction;',
+      },
+    ],
+    schedules: 10_000,
+  },
+  {
+    name: 'unversioned-commit-order',
+    without: 'versions are drawn under the row lock',
+    edits: [
+      {
+        file: 'packages/memory/src/memory-database.ts',
+        from: '    transaction.xid ||= this.#nextXid++;\n',
+        to: '    transaction.xid ||= this.#nextXid++;\n    const early = this.#nextN++;\n',
+      },
+      {
+        file: 'packages/memory/src/memory-database.ts',
+        from: 'transaction.bumped.set(key, this.#nextN++);',
+        to: 'transaction.bumped.set(key, early);',
+      },
+    ],
+    schedules: 5_000,
+  },
+  {
+    name: 'rejection-unhandled',
+    without: 'what nobody waits for any more may fail',
+    edits: [
+      {
+        file: `${NODE}l2-reader.ts`,
+        from: '      for (const each of asked.values()) each.catch(() => {});\n',
+        to: '',
+      },
+    ],
+    schedules: 2_000,
+  },
+];
