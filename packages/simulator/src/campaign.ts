@@ -103,6 +103,9 @@ const EXPECTED: readonly string[] = [
   'source-went-back',
   'store-went-back',
   'epoch-raised',
+  'published',
+  'published-back',
+  'viewed',
 ];
 
 /** Runs schedules one after the other, and adds up what they showed. */

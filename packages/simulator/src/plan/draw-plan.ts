@@ -131,6 +131,9 @@ const KINDS: readonly OperationKind[] = [
   'write-aborted',
   'write-all',
   'write-sql',
+  'publish',
+  'publish',
+  'publish-back',
 ];
 
 function drawOperations(draw: Draw, profile: Profile, endMs: number): Operation[] {
@@ -145,7 +148,7 @@ function drawOperations(draw: Draw, profile: Profile, endMs: number): Operation[
     return drawOperation(
       draw,
       Math.round(atMs * 10) / 10,
-      writes ? draw.pick(KINDS) : draw.mostly('read', ['read-many'], 0.1),
+      writes ? draw.pick(KINDS) : draw.mostly('read', ['read-many', 'view'], 0.15),
     );
   });
 }

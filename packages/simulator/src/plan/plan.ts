@@ -51,7 +51,10 @@ export type OperationKind =
   | 'write-two'
   | 'write-aborted'
   | 'write-all'
-  | 'write-sql';
+  | 'write-sql'
+  | 'publish'
+  | 'publish-back'
+  | 'view';
 
 /** One thing that the service does. Plain data. */
 export interface Operation {

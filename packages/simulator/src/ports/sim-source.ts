@@ -125,7 +125,29 @@ export function simSource(parts: Parts): SourceOfTruth<MemoryDb, SimTx> {
     labels: (keys) => call('replica labels', () => replica.labels(keys), replica),
   });
 
+  const { groups } = server.source;
+  /** Commits by itself: what it bumped is on its way to replicas. */
+  const committing = <T>(operation: string, commit: () => Promise<Committed<T>>): Promise<Committed<T>> =>
+    call(operation, async () => {
+      const committed = await commit();
+      server.noteCommit(committed, new Map());
+      return committed;
+    });
+
   return {
+    groups: {
+      begin: (group) => call('begin generation', () => groups!.begin(group)),
+      stage: (group, generation, members) => call('stage', () => groups!.stage(group, generation, members)),
+      seal: (group, generation) => call('seal', () => groups!.seal(group, generation)),
+      current: (group) => call('current', () => groups!.current(group)),
+      read: (group, generation, keys) => call('read members', () => groups!.read(group, generation, keys)),
+      page: (group, generation, after, limit) =>
+        call('page members', () => groups!.page(group, generation, after, limit)),
+      swap: (group, to, request) => committing('swap', () => groups!.swap(group, to, request)),
+      rollback: (group, to, request) => committing('swap back', () => groups!.rollback(group, to, request)),
+      list: (group) => call('list generations', () => groups!.list(group)),
+      collect: (group, request) => call('collect generations', () => groups!.collect(group, request)),
+    },
     db: { get: (key) => call('get', () => server.source.db.get(key)) },
     labels: (keys) => call('labels', () => server.source.labels(keys)),
     ...(replicas.length > 0 && {

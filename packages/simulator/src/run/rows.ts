@@ -1,4 +1,4 @@
-import { keyspace, type Keyspace, type LoadContext, type OnWrite } from '@tidemark/core';
+import { group, keyspace, type Keyspace, type LoadContext, type OnWrite } from '@tidemark/core';
 import type { MemoryDb } from '@tidemark/memory';
 import type { Value } from '@tidemark/checkers';
 import type { Row } from '../servers/commit-log.ts';
@@ -23,6 +23,15 @@ export interface Keyspaces {
   /** The same values under keys of their own, which depend on the row's. */
   readonly copy: RowKeyspace;
 }
+
+/** A member of the group: it says which publication it belongs to. */
+export interface Price {
+  readonly list: string;
+}
+
+/** Members that become visible together. */
+export const PRICES = group<ById, Price>({ name: 'price', params: { id: 'int' } });
+export const PRICE_IDS = [{ id: 0 }, { id: 1 }, { id: 2 }] as const;
 
 /** What the simulated service caches. `pause` is a loader that takes its time between reading and returning. */
 export function keyspaces(knobs: RowKnobs, pause: () => Promise<void>): Keyspaces {

@@ -3,7 +3,7 @@ import type { HistoryLine, ReadLine, Value, WriteLine } from '@tidemark/checkers
 import type { Life } from '../kernel/life.ts';
 import type { Operation } from '../plan/plan.ts';
 import { simSource, type SimTx } from '../ports/sim-source.ts';
-import { cachedKeysOf, rowKeyOf, SETTINGS_ROW } from './rows.ts';
+import { cachedKeysOf, PRICE_IDS, PRICES, rowKeyOf, SETTINGS_ROW } from './rows.ts';
 import type { Place, Running, World } from './world.ts';
 
 /** Does what the plan's operations say, through the public interface, and records it. */
@@ -78,6 +78,9 @@ export class Workload {
     const { running } = place;
     if (!running || running.life.isStopped) return;
     this.begun += 1;
+    if (operation.kind === 'view') return void this.#view(running);
+    if (operation.kind.startsWith('publish'))
+      return void this.#publish(running, operation.kind === 'publish');
     const reads = operation.kind.startsWith('read');
     const inSession =
       plan.knobs.sessions && (operation.level === 'session' || (!reads && operation.row !== 1));
@@ -235,6 +238,51 @@ export class Workload {
     } catch (error) {
       end({ outcome: 'error', code: codeOf(error) });
     }
+  }
+
+  /** Makes a new list visible all at once, or the one before. */
+  async #publish({ node, life }: Running, isNew: boolean): Promise<void> {
+    const list = `w${(this.#writes += 1)}`;
+    const startMs = this.#world.loop.nowMs;
+    const finished = this.#start(life, {
+      type: 'intent',
+      process: life.name,
+      region: life.region,
+      startMs,
+      write: list,
+      key: PRICES.name,
+      kind: 'publish',
+    });
+    try {
+      if (isNew) {
+        const generation = await node.stage(
+          PRICES,
+          PRICE_IDS.map((params) => [params, { list }] as const),
+        );
+        await node.swap(PRICES, generation);
+      } else await node.rollback(PRICES);
+      this.#world.coverage.note(isNew ? 'published' : 'published-back');
+    } catch {
+      // Nobody is promised anything by a list that was not made visible.
+    }
+    finished();
+  }
+
+  /** Reads a list, member by member, as slowly as it may be. */
+  async #view({ node, life }: Running): Promise<void> {
+    const { loop, coverage } = this.#world;
+    const begun = { process: life.name, region: life.region, startMs: loop.nowMs, key: PRICES.name };
+    const finished = this.#start(life, { type: 'intent', ...begun, write: 'none', kind: 'view' });
+    try {
+      const view = await node.view(PRICES);
+      const members: (string | null)[] = [];
+      for (const params of PRICE_IDS) members.push((await view.get(params))?.list ?? null);
+      this.lines.push({ type: 'view', ...begun, endMs: loop.nowMs, members });
+      coverage.note('viewed');
+    } catch (error) {
+      coverage.note(`view-failed ${codeOf(error)}`);
+    }
+    finished();
   }
 
   /** Whether the region's store has taken the news. */

@@ -21,7 +21,7 @@ import { Broker } from '../servers/broker.ts';
 import { ReplicaServer, SourceServer } from '../servers/source-server.ts';
 import { StoreServer } from '../servers/store-server.ts';
 import type { Coverage } from './coverage.ts';
-import { type Keyspaces, keyspaces } from './rows.ts';
+import { type Keyspaces, keyspaces, PRICES } from './rows.ts';
 
 const SECRETS = ['a secret of the simulation'];
 
@@ -128,6 +128,7 @@ export class World {
     const spaces = keyspaces(knobs.rows, () => this.#slowLoad(life));
     const options = {
       keyspaces: [spaces.row, spaces.copy],
+      groups: [PRICES],
       store,
       bus,
       source: simSource({ life, loop, chance, network, coverage, server: source, replicas, timeoutMs }),
