@@ -372,6 +372,18 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     schedules: 5_000,
   },
   {
+    name: 'members-of-any-generation',
+    without: "the key of a group's member names its generation",
+    edits: [
+      {
+        file: `${PROTOCOL}generation.ts`,
+        from: 'return `member:${group}:${generation}`;',
+        to: 'void generation; return `member:${group}:1.1`;',
+      },
+    ],
+    schedules: 3_000,
+  },
+  {
     name: 'rejection-unhandled',
     without: 'what nobody waits for any more may fail',
     edits: [

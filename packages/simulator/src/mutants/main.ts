@@ -1,15 +1,13 @@
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import pLimit from 'p-limit';
-import { ENGINE_MUTANTS } from './engine-mutants.ts';
 import type { Mutant } from './mutant.ts';
-import { STORE_MUTANTS } from './store-mutants.ts';
+import { MUTANTS } from './mutants.ts';
 import { type Tried, tryMutant } from './try-mutant.ts';
 
 const EXIT_SURVIVED = 1;
 const EXIT_FAILED = 2;
 const EXIT_INTERRUPTED = 130;
-const MUTANTS = [...STORE_MUTANTS, ...ENGINE_MUTANTS];
 
 interface Flags {
   readonly only?: readonly Mutant[];

@@ -268,6 +268,6 @@ export const STORE_MUTANTS: readonly Mutant[] = [
         to: 'return record === null || compareVersions',
       },
     ],
-    schedules: 20_000,
+    test: 'packages/core/src/protocol/verdicts.property.test.ts',
   },
 ];
