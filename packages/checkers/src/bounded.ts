@@ -1,26 +1,67 @@
-import type { CommitOrder } from './commit-order.ts';
-import { type History, SETTINGS_KEY } from './history.ts';
+import type { Era, Eras } from './eras.ts';
+import { type History, type ReadLine, SETTINGS_KEY, type Value } from './history.ts';
 import type { Violation } from './violation.ts';
 
 /**
  * I6: a bounded read never returns what a write had superseded that was acknowledged more than the
  * bound before the read began. `latest` is a bound of nothing. How long the read took does not matter.
+ * I12: nor does it return what a restore undid more than the bound before.
+ *
+ * An answer is right when it is right in any era that was the present at some moment from the bound before the
+ * read began until it came.
  */
-export function checkBounded(history: History, order: CommitOrder): Violation[] {
+export function checkBounded(history: History, eras: Eras): Violation[] {
   const violations: Violation[] = [];
   for (const read of history.reads) {
-    const { level, value, region, process, startMs, endMs } = read;
+    const { level, value, startMs, endMs } = read;
     if (read.outcome !== 'ok' || value === undefined) continue;
     if (level !== 'bounded' && level !== 'latest') continue;
-    const boundMs = level === 'latest' ? 0 : read.boundMs!;
-    for (const key of value === null ? [read.key] : [read.key, SETTINGS_KEY]) {
-      const required = order.acknowledgedBefore(key, startMs - boundMs);
-      const shown = order.newestShown(key, value, endMs);
-      if (shown >= required) continue;
-      const asked = level === 'latest' ? 'latest' : `bounded(${boundMs} ms)`;
-      const what = `${process} asked ${key} with ${asked} and got counter ${shown} from ${read.tier ?? 'a cache'}; ${required} had been acknowledged before the bound`;
-      violations.push({ invariant: 'I6', key, region, process, atMs: endMs, what });
-    }
+    const sinceMs = startMs - (level === 'latest' ? 0 : read.boundMs!);
+    const present = eras.between(sinceMs, endMs);
+    const found = judge(read, read.key, value, sinceMs, present, eras);
+    if (found) violations.push(found);
+    const settings = value && judge(read, SETTINGS_KEY, value, sinceMs, present, eras);
+    if (settings) violations.push(settings);
   }
   return violations;
+}
+
+function judge(
+  { level, boundMs, tier, region, process, endMs }: ReadLine,
+  key: string,
+  value: Value | null,
+  sinceMs: number,
+  present: readonly Era[],
+  eras: Eras,
+): Violation | null {
+  const asked = `${process} asked ${key} with ${level === 'latest' ? 'latest' : `bounded(${boundMs} ms)`}`;
+  const violated = (invariant: string, rest: string): Violation => ({
+    invariant,
+    key,
+    region,
+    process,
+    atMs: endMs,
+    what: `${asked} and got ${rest}`,
+  });
+  let below: { readonly shown: number; readonly required: number } | null = null;
+  for (const { order } of present) {
+    if (!order.has(key, value)) continue;
+    const required = order.acknowledgedBefore(key, sinceMs);
+    const shown = order.newestShown(key, value, endMs);
+    if (shown >= required) return null;
+    below = { shown, required };
+  }
+  const from = `from ${tier ?? 'a cache'}`;
+  if (below) {
+    const { shown, required } = below;
+    return violated('I6', `counter ${shown} ${from}; ${required} had been acknowledged before the bound`);
+  }
+  // What no era has at all is for the check of integrity.
+  if (!eras.all.some(({ order }) => order.has(key, value))) return null;
+  const undone = eras.undoneBy(key, value);
+  const shown = key === SETTINGS_KEY ? `settings ${value?.settings}` : `${value?.write}`;
+  return violated(
+    'I12',
+    `${shown} ${from}, which the restore to era ${(undone ?? eras.last).era} had undone before the bound`,
+  );
 }

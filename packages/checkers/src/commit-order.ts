@@ -1,84 +1,88 @@
-import { type History, type IntentLine, SETTINGS_KEY, type Value } from './history.ts';
+import { type CommitLine, SETTINGS_KEY, type Value } from './history.ts';
+import { ranks, type Ranked, upTo } from './ranks.ts';
 
-interface Commit {
+/** One state of a key: what a commit left. */
+export interface Commit {
   readonly counter: number;
   readonly write: string;
   readonly absent: boolean;
 }
 
-interface Acknowledged {
-  readonly counter: number;
-  readonly endMs: number;
-  /** Highest counter acknowledged up to here. */
-  readonly highest: number;
-  readonly write: string;
+/** What is known of writes beside what they committed. */
+export interface WriteTimes {
+  /** When each write was begun. */
+  readonly begun: ReadonlyMap<string, number>;
+  /** When each write was acknowledged that was. */
+  readonly acknowledged: ReadonlyMap<string, number>;
+}
+
+interface KeyOrder {
+  readonly commits: Commit[];
+  /** Made when they are first asked for. */
+  counters: Map<string, number> | null;
+  acknowledged: Ranked | null;
+  absences: Ranked | null;
 }
 
 /**
- * The order of each key's commits as Postgres logged it, and when each was acknowledged. What a cache
- * calls a version plays no part in it.
+ * The order of each key's commits as the source logged it, within one era of it, and when each was
+ * acknowledged. What a cache calls a version plays no part in it.
  */
 export class CommitOrder {
-  readonly #commits = new Map<string, Commit[]>();
-  readonly #acknowledged = new Map<string, Acknowledged[]>();
-  readonly #intents = new Map<string, IntentLine>();
-  readonly #counters = new Map<string, number>();
+  readonly #keys = new Map<string, KeyOrder>();
+  readonly #times: WriteTimes;
 
-  constructor(history: History) {
-    const counters = new Map<string, { key: string; counter: number }[]>();
-    for (const { key, counter, write, absent } of history.commits) {
-      push(this.#commits, key, { counter, write, absent });
-      this.#counters.set(`${key} ${write}`, counter);
-      push(counters, write, { key, counter });
+  constructor(commits: readonly CommitLine[], times: WriteTimes) {
+    this.#times = times;
+    for (const commit of commits) {
+      const order = this.#keys.get(commit.key);
+      if (order) order.commits.push(commit);
+      else
+        this.#keys.set(commit.key, { commits: [commit], counters: null, acknowledged: null, absences: null });
     }
-    for (const commits of this.#commits.values()) commits.sort((a, b) => a.counter - b.counter);
-    for (const intent of history.intents) this.#intents.set(intent.write, intent);
-    const unsorted = new Map<string, { counter: number; endMs: number; write: string }[]>();
-    for (const { write, outcome, endMs } of history.writes) {
-      if (outcome !== 'ok') continue;
-      for (const { key, counter } of counters.get(write) ?? []) {
-        push(unsorted, key, { counter, endMs, write });
-      }
-    }
-    for (const [key, list] of unsorted) {
-      let highest = 0;
-      this.#acknowledged.set(
-        key,
-        list
-          .sort((a, b) => a.endMs - b.endMs)
-          .map((each) => ({ ...each, highest: (highest = Math.max(highest, each.counter)) })),
-      );
-    }
+    for (const { commits: list } of this.#keys.values()) list.sort((a, b) => a.counter - b.counter);
   }
 
   keys(): Iterable<string> {
-    return this.#commits.keys();
+    return this.#keys.keys();
+  }
+
+  /** The key's commits, in order. */
+  of(key: string): readonly Commit[] {
+    return this.#keys.get(key)?.commits ?? [];
   }
 
   last(key: string): Commit | undefined {
-    return this.#commits.get(key)?.at(-1);
+    return this.#keys.get(key)?.commits.at(-1);
   }
 
   at(key: string, counter: number): Commit | undefined {
-    return this.#commits.get(key)?.[counter - 1];
+    const commit = this.#keys.get(key)?.commits[counter - 1];
+    return commit?.counter === counter ? commit : undefined;
   }
 
   /** Counter of a write on a key; undefined when it was not committed. */
   counterOf(key: string, write: string): number | undefined {
-    return this.#counters.get(`${key} ${write}`);
+    const order = this.#keys.get(key);
+    if (!order) return undefined;
+    order.counters ??= new Map(order.commits.map((commit) => [commit.write, commit.counter]));
+    return order.counters.get(write);
+  }
+
+  /** Whether an answer shows a state of the key; a value tells only the counter of its settings. */
+  has(key: string, value: Value | null): boolean {
+    if (value === null) return true;
+    if (key === SETTINGS_KEY) return value.settings === 0 || this.at(key, value.settings) !== undefined;
+    return this.at(key, value.counter)?.write === value.write;
   }
 
   /** Highest counter of a key that was acknowledged before `beforeMs`; 0 when there was none. */
   acknowledgedBefore(key: string, beforeMs: number): number {
-    const list = this.#acknowledged.get(key) ?? [];
-    let low = 0;
-    let high = list.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (list[middle]!.endMs < beforeMs) low = middle + 1;
-      else high = middle;
-    }
-    return low === 0 ? 0 : list[low - 1]!.highest;
+    const order = this.#keys.get(key);
+    if (!order) return 0;
+    const { acknowledged } = this.#times;
+    order.acknowledged ??= ranks(order.commits, ({ write }) => acknowledged.get(write));
+    return upTo(order.acknowledged, beforeMs, false);
   }
 
   /**
@@ -87,26 +91,34 @@ export class CommitOrder {
    */
   newestShown(key: string, value: Value | null, endMs: number): number {
     if (value) return key === SETTINGS_KEY ? value.settings : value.counter;
-    const commits = this.#commits.get(key) ?? [];
-    const shown = commits.findLast(
-      ({ absent, write }) => absent && (this.#intents.get(write)?.startMs ?? 0) <= endMs,
-    );
-    return shown?.counter ?? 0;
+    const order = this.#keys.get(key);
+    return order ? upTo(this.#absences(order), endMs, true) : 0;
   }
 
-  /** The oldest state not below `floor` that an answer may have shown. */
+  /**
+   * The oldest state not below `floor` that an answer may have shown. 0: absence before the first commit,
+   * unless that was there before the run: nobody began it.
+   */
   oldestShown(key: string, value: Value | null, floor: number): number {
     if (value) return key === SETTINGS_KEY ? value.settings : value.counter;
-    const commits = this.#commits.get(key) ?? [];
-    for (let at = Math.max(1, floor); at <= commits.length; at += 1) {
-      if (commits[at - 1]!.absent) return at;
+    const order = this.#keys.get(key);
+    if (!order) return floor;
+    if (floor === 0 && this.#times.begun.has(order.commits[0]!.write)) return 0;
+    const { counters } = this.#absences(order);
+    let low = 0;
+    let high = counters.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (counters[middle]! < Math.max(1, floor)) low = middle + 1;
+      else high = middle;
     }
-    return floor;
+    return counters[low] ?? floor;
   }
-}
 
-function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
-  const list = map.get(key);
-  if (list) list.push(value);
-  else map.set(key, [value]);
+  #absences(order: KeyOrder): Ranked {
+    const { begun } = this.#times;
+    return (order.absences ??= ranks(order.commits, ({ absent, write }) =>
+      absent ? (begun.get(write) ?? 0) : undefined,
+    ));
+  }
 }

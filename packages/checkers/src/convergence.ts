@@ -1,12 +1,15 @@
 import type { CommitOrder } from './commit-order.ts';
+import type { Eras } from './eras.ts';
 import { type FinalLine, type History, SETTINGS_KEY } from './history.ts';
 import type { Violation } from './violation.ts';
 
 /**
  * I5: after everything was healed and quiet, no tier of any region would serve anything but the last
- * commit. I4: and every region was asked for every key that was ever committed.
+ * commit of the last era: nothing of what a restore undid is left. I4: and every region was asked for every key
+ * that was ever committed and not undone.
  */
-export function checkConvergence(history: History, order: CommitOrder): Violation[] {
+export function checkConvergence(history: History, eras: Eras): Violation[] {
+  const { order } = eras.last;
   const violations: Violation[] = [];
   const asked = new Map<string, Set<string>>();
   for (const final of history.finals) {

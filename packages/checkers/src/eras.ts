@@ -1,75 +1,125 @@
-import type { CommitLine, History, ReadLine, RestoreLine } from './history.ts';
-import type { Violation } from './violation.ts';
+import { CommitOrder, type WriteTimes } from './commit-order.ts';
+import { type CommitLine, type History, type RestoreLine, SETTINGS_KEY, type Value } from './history.ts';
+
+/** What the source remembered from one restore to the next. */
+export interface Era {
+  /** How many restores came before. */
+  readonly place: number;
+  /** Its number. */
+  readonly era: number;
+  /** From when to when this was the source's present. */
+  readonly startMs: number;
+  readonly endMs: number;
+  /** The commits that were kept, then its own. */
+  readonly order: CommitOrder;
+}
+
+/** A state of a key, and the eras that it is part of: all from the first to the last. */
+export interface State {
+  readonly counter: number;
+  readonly first: number;
+  readonly last: number;
+}
 
 /**
- * A restore splits a run into eras. Within an era the order of a key's commits is what the source
- * remembers: those that the restore kept, then those of the era itself. Each era is a history of its own:
- * what was lost is not in it, and promises about what was lost end with it.
- *
- * A read belongs to the era of the version that it was given. One that came after its era's end is judged
- * by `checkRestores` alone, and so is one that was given none.
+ * Restores split a run into eras. What one undid happened in the era before it and in none after. Counters
+ * order the states of one era; states without a common era have no order, but that of their eras.
  */
-export function splitByEra(history: History): readonly History[] {
-  const restores = inOrder(history);
-  if (restores.length === 0) return [history];
-  const lines = timelines(history, restores);
-  return lines.map((commits, at) => {
-    const known = new Set(commits.map(({ write }) => write));
-    const endMs = restores[at]?.atMs ?? Number.POSITIVE_INFINITY;
-    return {
-      ...history,
-      commits,
-      writes: history.writes.filter(({ write, outcome }) => outcome !== 'ok' || known.has(write)),
-      reads: history.reads.filter(
-        (read) => read.outcome === 'ok' && placeOf(eraOf(read), restores) === at && read.endMs < endMs,
-      ),
-      finals: at === restores.length ? history.finals : [],
-    };
-  });
-}
+export class Eras {
+  readonly all: readonly Era[];
+  readonly #times: WriteTimes;
 
-/** I12: what a restore undid is not read as the latest state any more, nor within a bound that began after it. */
-export function checkRestores(history: History): Violation[] {
-  const restores = inOrder(history);
-  if (restores.length === 0) return [];
-  const lines = timelines(history, restores);
-  const violations: Violation[] = [];
-  restores.forEach(({ atMs, era }, at) => {
-    const remembered = new Set(
-      lines.slice(at + 1).flatMap((line) => line.map(({ key, write }) => `${key} ${write}`)),
-    );
-    for (const { key, level, boundMs, outcome, value, region, process, startMs, endMs } of history.reads) {
-      if (outcome !== 'ok' || !value || (level !== 'latest' && level !== 'bounded')) continue;
-      if (startMs - (boundMs ?? 0) <= atMs || remembered.has(`${key} ${value.write}`)) continue;
-      const what = `${process} read ${value.write} of ${key}, which the restore to era ${era} had undone`;
-      violations.push({ invariant: 'I12', key, region, process, atMs: endMs, what });
+  constructor(history: History) {
+    const restores = history.restores.toSorted((a, b) => a.era - b.era);
+    this.#times = timesOf(history);
+    this.all = timelines(history.commits, restores).map((commits, place) => ({
+      place,
+      era: restores[place - 1]?.era ?? 1,
+      startMs: restores[place - 1]?.atMs ?? Number.NEGATIVE_INFINITY,
+      endMs: restores[place]?.atMs ?? Number.POSITIVE_INFINITY,
+      order: new CommitOrder(commits, this.#times),
+    }));
+  }
+
+  get last(): Era {
+    return this.all.at(-1)!;
+  }
+
+  /** Those that were the present at some moment of this time, the newest last. */
+  between(fromMs: number, toMs: number): readonly Era[] {
+    if (this.all.length === 1) return this.all;
+    return this.all.filter(({ startMs, endMs }) => startMs <= toMs && endMs >= fromMs);
+  }
+
+  /** The one that this number belongs to. */
+  numbered(era: number): Era {
+    return this.all.findLast((each) => each.era <= era) ?? this.all[0]!;
+  }
+
+  /** When a write was begun; undefined when nobody said so. */
+  begunMs(write: string): number | undefined {
+    return this.#times.begun.get(write);
+  }
+
+  /** The state that a write made of a key; undefined when it was not committed. */
+  made(key: string, write: string): State | undefined {
+    let state: { counter: number; first: number; last: number } | undefined;
+    for (const { order, place } of this.all) {
+      const counter = order.counterOf(key, write);
+      if (counter === undefined) continue;
+      if (state) state.last = place;
+      else state = { counter, first: place, last: place };
     }
-  });
-  return violations;
+    return state;
+  }
+
+  /**
+   * The state that whoever got this answer knows from then on: of absence, the oldest that it may have been, not
+   * below a floor that was known before. Undefined when eras disagree, and for absence before the first commit.
+   */
+  shown(key: string, value: Value | null, endMs: number, floorOf: (era: Era) => number): State | undefined {
+    if (value && key !== SETTINGS_KEY) return this.made(key, value.write);
+    let write: string | undefined;
+    for (const era of this.all) {
+      if (era.startMs > endMs || !era.order.has(key, value)) continue;
+      const commit = era.order.at(key, era.order.oldestShown(key, value, floorOf(era)));
+      if (!commit || (write !== undefined && write !== commit.write)) return undefined;
+      write = commit.write;
+    }
+    return write === undefined ? undefined : this.made(key, write);
+  }
+
+  /** The restore that undid what an answer shows; undefined when none did. */
+  undoneBy(key: string, value: Value | null): Era | undefined {
+    if (value === null || key === SETTINGS_KEY) return undefined;
+    const newest = this.all.findLast(({ order }) => order.has(key, value));
+    return newest && this.all[newest.place + 1];
+  }
 }
 
-function inOrder({ restores }: History): readonly RestoreLine[] {
-  return restores.toSorted((a, b) => a.era - b.era);
+function timesOf({ intents, writes }: History): WriteTimes {
+  const begun = new Map<string, number>();
+  for (const { write, startMs } of intents) begun.set(write, startMs);
+  const acknowledged = new Map<string, number>();
+  for (const { write, outcome, endMs } of writes) if (outcome === 'ok') acknowledged.set(write, endMs);
+  return { begun, acknowledged };
 }
 
 /** What the source remembered in each era: before the first restore, after it, and so on. */
-function timelines(history: History, restores: readonly RestoreLine[]): readonly (readonly CommitLine[])[] {
+function timelines(
+  commits: readonly CommitLine[],
+  restores: readonly RestoreLine[],
+): readonly (readonly CommitLine[])[] {
+  if (restores.length === 0) return [commits];
   const own: CommitLine[][] = Array.from({ length: restores.length + 1 }, () => []);
-  for (const commit of history.commits) own[placeOf(commit.era ?? 1, restores)]!.push(commit);
+  for (const commit of commits) {
+    const era = commit.era ?? 1;
+    own[restores.filter((each) => each.era <= era).length]!.push(commit);
+  }
   const lines: CommitLine[][] = [own[0]!];
   restores.forEach(({ kept }, at) => {
     const before = lines[at]!.filter(({ key, counter }) => counter <= (kept[key] ?? 0));
     lines.push([...before, ...own[at + 1]!]);
   });
   return lines;
-}
-
-/** How many restores had raised the era when it was this. */
-function placeOf(era: number | null, restores: readonly RestoreLine[]): number {
-  return era === null ? -1 : restores.filter((each) => each.era <= era).length;
-}
-
-/** Null when the read was not told a version. */
-function eraOf({ version }: ReadLine): number | null {
-  return version === undefined || version === null ? null : Number(version.split('.')[0]);
 }

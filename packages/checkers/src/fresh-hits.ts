@@ -1,13 +1,22 @@
-import type { CommitOrder } from './commit-order.ts';
+import type { Eras, State } from './eras.ts';
 import { type FaultLine, type History, type ReadLine, SETTINGS_KEY } from './history.ts';
+import { Known } from './known.ts';
+import { countUpTo } from './ranks.ts';
 import type { Violation } from './violation.ts';
 
 /** Something that proves that a place knew a state of a key. */
 interface Floor {
   readonly atMs: number;
   readonly beganMs: number;
-  readonly counter: number;
+  readonly state: State;
   readonly because: string;
+}
+
+/** What knew of a key, and who read it there. */
+interface Place {
+  readonly key: string;
+  readonly floors: Floor[];
+  readonly reads: ReadLine[];
 }
 
 /**
@@ -17,92 +26,119 @@ interface Floor {
  * - what a process wrote, and was told so, it never reads older, from any tier; and if its region's
  *   store was told as well, no process reads it older from that store.
  *
- * A store that a fault rolled back starts over: eventual reads may then show its past until it is
+ * A store that a fault emptied or rolled back starts over: eventual reads may then show its past until it is
  * resynced. A read may follow only what ended before it began. What L1 served may come back older in
  * one case that nobody promised away (a load that only L1 kept), so L1 hits prove nothing here.
  */
-export function checkFreshHits(history: History, order: CommitOrder): Violation[] {
-  const rollbacks = rollbacksByRegion(history.faults);
-  const floors = new Map<string, Floor[]>();
-  const reads = new Map<string, { read: ReadLine; key: string }[]>();
-  const add = <T>(map: Map<string, T[]>, place: string, item: T): void => {
-    const list = map.get(place);
-    if (list) list.push(item);
-    else map.set(place, [item]);
-  };
-  for (const read of history.reads) {
-    if (read.outcome !== 'ok' || read.value === undefined) continue;
-    for (const key of read.value === null ? [read.key] : [read.key, SETTINGS_KEY]) {
-      add(reads, `process ${read.process} ${key}`, { read, key });
-      if (read.tier !== 'l2') continue;
-      add(reads, `store ${read.region} ${key}`, { read, key });
-      // A value made with newer settings says nothing about the values of other keys.
-      const place = `served by ${read.region} ${read.key} ${key}`;
-      add(reads, place, { read, key });
-      add(floors, place, {
-        atMs: read.endMs,
-        beganMs: read.startMs,
-        counter: order.oldestShown(key, read.value, 0),
-        because: `the store of ${read.region} had served`,
-      });
-    }
-  }
+export function checkFreshHits(history: History, eras: Eras): Violation[] {
+  const processes = new Places();
+  const stores = new Places();
+  const served = new Places();
+  // A value made with newer settings says nothing about the values of other keys.
+  const servedSettings = new Places();
   for (const { write, key, outcome, via, process, region, startMs, endMs, storeTold } of history.writes) {
-    const counter = outcome === 'ok' && via === 'node' ? order.counterOf(key, write) : undefined;
-    if (counter === undefined) continue;
-    const because = `${process} had written`;
-    const floor = { atMs: endMs, beganMs: startMs, counter, because };
-    add(floors, `process ${process} ${key}`, floor);
-    if (storeTold) add(floors, `store ${region} ${key}`, floor);
+    const state = outcome === 'ok' && via === 'node' ? eras.made(key, write) : undefined;
+    if (!state) continue;
+    const floor = { atMs: endMs, beganMs: startMs, state, because: `${process} had written` };
+    processes.at(process, key, key).floors.push(floor);
+    if (storeTold) stores.at(region, key, key).floors.push(floor);
   }
-  const violations: Violation[] = [];
-  for (const [place, list] of reads) {
-    const known = floors.get(place);
-    if (known) violations.push(...sweep(known, list, order, rollbacks));
+  for (const read of history.reads) {
+    const { region, process, key, value } = read;
+    if (read.outcome !== 'ok' || value === undefined) continue;
+    processes.get(process, key)?.reads.push(read);
+    if (value) processes.get(process, SETTINGS_KEY)?.reads.push(read);
+    if (read.tier !== 'l2') continue;
+    stores.get(region, key)?.reads.push(read);
+    if (value) stores.get(region, SETTINGS_KEY)?.reads.push(read);
+    note(served.at(region, key, key), read, eras);
+    if (value) note(servedSettings.at(region, key, SETTINGS_KEY), read, eras);
   }
-  return violations;
+  const resets = resetsByRegion(history.faults);
+  return [processes, stores, served, servedSettings].flatMap((places) =>
+    places.all.flatMap((place) => sweep(place, eras, resets)),
+  );
 }
 
-function sweep(
-  floors: readonly Floor[],
-  reads: readonly { readonly read: ReadLine; readonly key: string }[],
-  order: CommitOrder,
-  rollbacks: ReadonlyMap<string, readonly FaultLine[]>,
-): Violation[] {
+/** Two names of a place, kept apart whatever characters they are made of. */
+class Places {
+  readonly all: Place[] = [];
+  readonly #byName = new Map<string, Map<string, Place>>();
+
+  get(name: string, other: string): Place | undefined {
+    return this.#byName.get(name)?.get(other);
+  }
+
+  at(name: string, other: string, key: string): Place {
+    let inner = this.#byName.get(name);
+    if (!inner) this.#byName.set(name, (inner = new Map()));
+    let place = inner.get(other);
+    if (!place) {
+      inner.set(other, (place = { key, floors: [], reads: [] }));
+      this.all.push(place);
+    }
+    return place;
+  }
+}
+
+/** A read from a store is judged by those before it, and binds those after it. */
+function note({ key, floors, reads }: Place, read: ReadLine, eras: Eras): void {
+  reads.push(read);
+  const { region, value = null, startMs, endMs } = read;
+  const state = eras.shown(key, value, endMs, () => 0);
+  if (!state) return;
+  floors.push({ atMs: endMs, beganMs: startMs, state, because: `the store of ${region} had served` });
+}
+
+function sweep({ key, floors, reads }: Place, eras: Eras, resets: ReadonlyMap<string, Resets>): Violation[] {
+  if (floors.length === 0 || reads.length === 0) return [];
   const violations: Violation[] = [];
   const ended = floors.toSorted((a, b) => a.atMs - b.atMs);
-  // By life of the store: how many rollbacks lay before.
-  const highest = new Map<number, Floor>();
+  // By life of the store: how many resets lay before.
+  const lives = new Map<number, Known>();
   let next = 0;
-  for (const { read, key } of reads.toSorted((a, b) => a.read.startMs - b.read.startMs)) {
-    const lives = rollbacks.get(read.region) ?? [];
+  for (const read of reads.toSorted((a, b) => a.startMs - b.startMs)) {
+    const { region, process, tier, value = null, endMs } = read;
+    const reset = resets.get(region);
     while (next < ended.length && ended[next]!.atMs < read.startMs) {
-      const floor = ended[next]!;
-      const life = lives.filter(({ endMs }) => endMs <= floor.beganMs).length;
-      if (floor.counter > (highest.get(life)?.counter ?? 0)) highest.set(life, floor);
+      const { beganMs, state, because } = ended[next]!;
+      const life = reset ? countUpTo(reset.endsMs, beganMs, true) : 0;
+      let known = lives.get(life);
+      if (!known) lives.set(life, (known = new Known(eras, key)));
+      known.learn(state, because);
       next += 1;
     }
-    const floor = highest.get(lives.filter(({ startMs }) => startMs < read.endMs).length);
-    if (!floor) continue;
-    const shown = order.newestShown(key, read.value ?? null, read.endMs);
-    if (shown >= floor.counter) continue;
-    violations.push({
-      invariant: 'I2',
-      key,
-      region: read.region,
-      process: read.process,
-      atMs: read.endMs,
-      what: `${read.process} was served counter ${shown} of ${key} from ${read.tier ?? 'a cache'}, after ${floor.because} ${floor.counter}`,
-    });
+    const life = reset ? countUpTo(reset.startsMs, endMs, false) : 0;
+    const lack = lives.get(life)?.lackOf(value, endMs);
+    if (!lack) continue;
+    const { shown, floor, because } = lack;
+    const known = floor === null ? 'what came after the restore that undid it' : String(floor);
+    const what = `${process} was served counter ${shown} of ${key} from ${tier ?? 'a cache'}, after ${because} ${known}`;
+    violations.push({ invariant: 'I2', key, region, process, atMs: endMs, what });
   }
   return violations;
 }
 
-function rollbacksByRegion(faults: readonly FaultLine[]): ReadonlyMap<string, readonly FaultLine[]> {
-  const found = new Map<string, FaultLine[]>();
-  for (const fault of faults.toSorted((a, b) => a.startMs - b.startMs)) {
-    if (fault.rolledBack === undefined) continue;
-    found.set(fault.rolledBack, [...(found.get(fault.rolledBack) ?? []), fault]);
+/** When a region's store lost something, in order. */
+export interface Resets {
+  readonly startsMs: readonly number[];
+  readonly endsMs: readonly number[];
+}
+
+export function resetsByRegion(faults: readonly FaultLine[]): ReadonlyMap<string, Resets> {
+  const found = new Map<string, { startsMs: number[]; endsMs: number[] }>();
+  for (const { rolledBack, emptied, startMs, endMs } of faults) {
+    for (const region of new Set([rolledBack, emptied])) {
+      if (region === undefined) continue;
+      let resets = found.get(region);
+      if (!resets) found.set(region, (resets = { startsMs: [], endsMs: [] }));
+      resets.startsMs.push(startMs);
+      resets.endsMs.push(endMs);
+    }
+  }
+  for (const { startsMs, endsMs } of found.values()) {
+    startsMs.sort((a, b) => a - b);
+    endsMs.sort((a, b) => a - b);
   }
   return found;
 }

@@ -118,6 +118,8 @@ export interface FaultLine {
   readonly processes?: readonly string[];
   /** The region whose store went back to an earlier state. */
   readonly rolledBack?: string;
+  /** The region whose store lost everything. */
+  readonly emptied?: string;
 }
 
 /** What a tier of a region would serve after everything was healed and quiet. */
@@ -130,6 +132,84 @@ export interface FinalLine {
   readonly value: Value | null;
 }
 
+/** One read of the source for a fill. */
+export interface LoadLine extends Operation {
+  readonly type: 'load';
+  readonly key: string;
+  readonly endMs: number;
+  /** The token of the lease that it is done under; null: without one. */
+  readonly lease: string | null;
+  /** A replica was asked. It may be refused, and the primary asked under the same lease. */
+  readonly replica?: boolean;
+}
+
+/** Something that happened at one instant. */
+interface Moment {
+  readonly atMs: number;
+}
+
+/** A region's store granted a lease, or granted it to the same token again. */
+export interface LeaseLine extends Moment {
+  readonly type: 'lease';
+  readonly region: string;
+  readonly process: string;
+  readonly key: string;
+  readonly token: string;
+  /** When it ends by itself. */
+  readonly untilMs: number;
+}
+
+/** A lease ended before its time, for whatever reason: given back, filled under, dropped by its store. */
+export interface LeaseEndLine extends Moment {
+  readonly type: 'lease-end';
+  readonly region: string;
+  readonly key: string;
+  readonly token: string;
+}
+
+/** A region's store acknowledged that a key has this version. */
+export interface ToldLine extends Moment {
+  readonly type: 'told';
+  readonly region: string;
+  readonly process: string;
+  readonly key: string;
+  /** As `era.n`. */
+  readonly version: string;
+  /** Life of the store: another name after it lost something. */
+  readonly store: string;
+}
+
+/** A store's answer held a value that it calls fresh. */
+export interface ServedLine extends Moment {
+  readonly type: 'served';
+  readonly region: string;
+  readonly process: string;
+  readonly key: string;
+  /** As `era.n`. */
+  readonly version: string;
+  readonly store: string;
+}
+
+/** Something that never goes back within a life of its store, as it was then: a horizon, an epoch, an era. */
+export interface LevelLine extends Moment {
+  readonly type: 'level';
+  readonly region: string;
+  readonly store: string;
+  readonly what: string;
+  /** As `era.n`, or one number. */
+  readonly value: string | number;
+}
+
+/** How full something bounded was. */
+export interface SizeLine extends Moment {
+  readonly type: 'size';
+  readonly region: string;
+  readonly process: string;
+  readonly what: string;
+  readonly count: number;
+  readonly max: number;
+}
+
 export type HistoryLine =
   | RunLine
   | CommitLine
@@ -139,7 +219,14 @@ export type HistoryLine =
   | ViewLine
   | RestoreLine
   | FaultLine
-  | FinalLine;
+  | FinalLine
+  | LoadLine
+  | LeaseLine
+  | LeaseEndLine
+  | ToldLine
+  | ServedLine
+  | LevelLine
+  | SizeLine;
 
 /** A history by kinds of lines. */
 export interface History {
@@ -152,6 +239,13 @@ export interface History {
   readonly restores: readonly RestoreLine[];
   readonly faults: readonly FaultLine[];
   readonly finals: readonly FinalLine[];
+  readonly loads: readonly LoadLine[];
+  readonly leases: readonly LeaseLine[];
+  readonly leaseEnds: readonly LeaseEndLine[];
+  readonly told: readonly ToldLine[];
+  readonly served: readonly ServedLine[];
+  readonly levels: readonly LevelLine[];
+  readonly sizes: readonly SizeLine[];
 }
 
 /** The key that stands for the settings, which are part of every value. */
@@ -169,6 +263,13 @@ export function toHistory(lines: Iterable<HistoryLine>): History {
     restore: [],
     fault: [],
     final: [],
+    load: [],
+    lease: [],
+    'lease-end': [],
+    told: [],
+    served: [],
+    level: [],
+    size: [],
   };
   for (const line of lines) (by[line.type] as HistoryLine[] | undefined)?.push(line);
   const [run] = by.run;
@@ -185,6 +286,13 @@ export function toHistory(lines: Iterable<HistoryLine>): History {
     restores: by.restore,
     faults: by.fault,
     finals: by.final,
+    loads: by.load,
+    leases: by.lease,
+    leaseEnds: by['lease-end'],
+    told: by.told,
+    served: by.served,
+    levels: by.level,
+    sizes: by.size,
   };
 }
 

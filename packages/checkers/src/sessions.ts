@@ -1,46 +1,93 @@
-import type { CommitOrder } from './commit-order.ts';
+import type { Eras, State } from './eras.ts';
 import { type History, type ReadLine, SETTINGS_KEY, type WriteLine } from './history.ts';
+import { Known } from './known.ts';
 import type { Violation } from './violation.ts';
 
-/** I7: a session reads its own writes and never goes back, on whatever process its reads land. */
-export function checkSessions(history: History, order: CommitOrder): Violation[] {
+/**
+ * I7: a session reads its own writes and never goes back, on whatever process its reads land. What a restore
+ * undid is no floor any more once it did, but nothing goes back from a newer era to what is undone.
+ */
+export function checkSessions(history: History, eras: Eras): Violation[] {
   const sessions = new Map<string, (ReadLine | WriteLine)[]>();
-  for (const line of [...history.reads, ...history.writes]) {
-    if (line.session === undefined || line.outcome !== 'ok') continue;
-    const list = sessions.get(line.session);
-    if (list) list.push(line);
-    else sessions.set(line.session, [line]);
+  for (const lines of [history.reads, history.writes]) {
+    for (const line of lines) {
+      if (line.session === undefined || line.outcome !== 'ok') continue;
+      const list = sessions.get(line.session);
+      if (list) list.push(line);
+      else sessions.set(line.session, [line]);
+    }
   }
-  return [...sessions].flatMap(([session, lines]) => checkSession(session, lines, order));
+  return [...sessions].flatMap(([session, lines]) => new SessionCheck(session, eras).check(lines));
 }
 
-function checkSession(
-  session: string,
-  lines: readonly (ReadLine | WriteLine)[],
-  order: CommitOrder,
-): Violation[] {
-  const violations: Violation[] = [];
-  const floors = new Map<string, number>();
-  // A session does one thing after the other.
-  for (const line of lines.toSorted((a, b) => a.startMs - b.startMs)) {
-    if (line.type === 'write') {
-      const counter = order.counterOf(line.key, line.write) ?? 0;
-      floors.set(line.key, Math.max(counter, floors.get(line.key) ?? 0));
-      continue;
-    }
-    const { value, region, process, endMs } = line;
-    if (value === undefined) continue;
-    for (const key of value === null ? [line.key] : [line.key, SETTINGS_KEY]) {
-      // A value made with newer settings says nothing about the values of other keys.
-      const place = key === SETTINGS_KEY ? `${line.key} ${key}` : key;
-      const floor = floors.get(place) ?? 0;
-      const shown = order.newestShown(key, value, endMs);
-      if (shown < floor) {
-        const what = `session ${session} read counter ${shown} of ${key} at ${process}, after it knew ${floor}`;
-        violations.push({ invariant: 'I7', key, region, process, atMs: endMs, what });
-      }
-      floors.set(place, Math.max(floor, order.oldestShown(key, value, floor)));
-    }
+class SessionCheck {
+  readonly #session: string;
+  readonly #eras: Eras;
+  readonly #known = new Map<string, Known>();
+  /** Of the settings, by the key that showed them: a newer one says nothing about the values of other keys. */
+  readonly #settings = new Map<string, Known>();
+
+  constructor(session: string, eras: Eras) {
+    this.#session = session;
+    this.#eras = eras;
   }
-  return violations;
+
+  check(lines: readonly (ReadLine | WriteLine)[]): Violation[] {
+    // A session does one thing after the other; should two overlap, neither binds the other.
+    const begun = lines
+      .toSorted((a, b) => a.startMs - b.startMs || a.endMs - b.endMs)
+      .map((line, place) => ({ line, place }));
+    const ended = begun.toSorted((a, b) => a.line.endMs - b.line.endMs || a.place - b.place);
+    let next = 0;
+    return begun.flatMap(({ line, place }) => {
+      for (; next < ended.length; next += 1) {
+        const other = ended[next]!;
+        const isBefore =
+          other.line.endMs < line.startMs || (other.line.endMs === line.startMs && other.place < place);
+        if (!isBefore) break;
+        this.#learn(other.line);
+      }
+      return line.type === 'read' ? this.#judge(line) : [];
+    });
+  }
+
+  #learn(line: ReadLine | WriteLine): void {
+    if (line.type === 'write') {
+      const state = this.#eras.made(line.key, line.write);
+      if (state) this.#of(this.#known, line.key, line.key).learn(state, '');
+      return;
+    }
+    const { key, value, endMs } = line;
+    if (value === undefined) return;
+    const learn = (known: Known, of: string): void => {
+      const state: State | undefined = this.#eras.shown(of, value, endMs, ({ place }) =>
+        known.floorIn(place),
+      );
+      if (state) known.learn(state, '');
+    };
+    learn(this.#of(this.#known, key, key), key);
+    if (value) learn(this.#of(this.#settings, key, SETTINGS_KEY), SETTINGS_KEY);
+  }
+
+  #judge(line: ReadLine): Violation[] {
+    const { value } = line;
+    if (value === undefined) return [];
+    const found = this.#lack(line, line.key, this.#known.get(line.key));
+    return value ? [...found, ...this.#lack(line, SETTINGS_KEY, this.#settings.get(line.key))] : found;
+  }
+
+  #lack({ value, region, process, endMs }: ReadLine, key: string, known: Known | undefined): Violation[] {
+    const lack = known?.lackOf(value ?? null, endMs);
+    if (!lack) return [];
+    const after =
+      lack.floor === null ? 'which was undone before what it knew came to be' : `after it knew ${lack.floor}`;
+    const what = `session ${this.#session} read counter ${lack.shown} of ${key} at ${process}, ${after}`;
+    return [{ invariant: 'I7', key, region, process, atMs: endMs, what }];
+  }
+
+  #of(map: Map<string, Known>, name: string, key: string): Known {
+    let known = map.get(name);
+    if (!known) map.set(name, (known = new Known(this.#eras, key)));
+    return known;
+  }
 }

@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { checkHistory } from './check.ts';
-import { type HistoryLine, toHistory } from './history.ts';
+import { checkHistory, type HistoryLine, toHistory } from '../src/index.ts';
 
 const RUN: HistoryLine = {
   type: 'run',
@@ -94,18 +93,23 @@ it('what a caller is left with is of the last era', () => {
 
 it('two restores are three eras', () => {
   const again: HistoryLine = { type: 'restore', atMs: 500, era: 5, kept: { 'item:1': 3 } };
+  const elsewhere = { process: 'us-1#1', region: 'us' };
   const second = [RESTORE, ...write(3, 200, 2), ...write(4, 210, 2), again];
   expect(
     broken(BEFORE, second, read(3, 600, 5, { value: { counter: 3, write: 'w2.3', settings: 0 } })),
   ).toEqual([]);
   expect(
-    broken(BEFORE, second, read(3, 600, 5, { value: { counter: 3, write: 'w1.3', settings: 0 } })),
+    broken(
+      BEFORE,
+      second,
+      read(3, 600, 5, { ...elsewhere, value: { counter: 3, write: 'w1.3', settings: 0 } }),
+    ),
   ).toEqual(['integrity']);
   expect(
     broken(
       BEFORE,
       second,
-      read(4, 600, 1, { level: 'latest', value: { counter: 4, write: 'w2.4', settings: 0 } }),
+      read(4, 600, 1, { ...elsewhere, level: 'latest', value: { counter: 4, write: 'w2.4', settings: 0 } }),
     ),
   ).toEqual(['I12']);
 });
