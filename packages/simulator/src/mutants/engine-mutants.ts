@@ -240,7 +240,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
         to: '      term.takeLate = () => this.#takePings();\n      await term.begin();\n',
       },
     ],
-    schedules: 20_000,
+    test: 'packages/memory/test/relay-echo.test.ts',
   },
   {
     name: 'wall-clock-bound',
