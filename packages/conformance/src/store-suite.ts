@@ -247,6 +247,24 @@ export function storeSuite(name: string, open: OpenStore): void {
         expect(await judged()).toBe('fresh');
       });
 
+      it('is not held back by an invalidation of a keyspace that an older era sent late', async () => {
+        const advance = { from: START, to: position(1, 4) };
+        const { meta: after } = await store.apply({ invalidations: [], expect: null, mark: 'm1', advance });
+        await store.raise([{ key: 'city', version: version(500, 1) }]);
+        const now = fillOf(after!, { version: version(7, 4), scope: 3, asOf: position(1, 4) });
+        expect(await store.fill(now)).toBe('admitted');
+      });
+
+      it('keeps what it heard of a keyspace in an era that it had not entered', async () => {
+        const early = fillOf(meta, { version: version(7, 4), scope: 3, asOf: position(1, 4) });
+        await store.raise([{ key: 'city', version: version(5, 4) }]);
+        const advance = { from: START, to: position(1, 4) };
+        const { meta: after } = await store.apply({ invalidations: [], expect: null, mark: 'm1', advance });
+        expect(await store.fill(early)).toBe('epoch');
+        const now = { scope: 5, epoch: after!.epoch };
+        expect(await store.fill({ ...early, ...now })).toBe('admitted');
+      });
+
       it('takes no value of an era that it has not entered', async () => {
         const early = fillOf(meta, { version: version(7, 4), asOf: position(1, 4) });
         expect(await store.fill(early)).toBe('era');

@@ -40,7 +40,9 @@ it('a relay echoes no ping that came after its snapshot', async () => {
     const before = said.length;
     gate.open();
     const echoed = (): number =>
-      said.findIndex((each) => each.kind === 'barrier' && each.barrier.echoes.some(({ life }) => life === LIFE));
+      said.findIndex(
+        (each) => each.kind === 'barrier' && each.barrier.echoes.some(({ life }) => life === LIFE),
+      );
     await vi.waitFor(() => expect(echoed()).toBeGreaterThanOrEqual(before), WAIT);
     const told = said.findIndex((each) => each.kind === 'changes' && each.invalidations[0]?.key === 'row:1');
     expect(invalidations[0]!.key).toBe('row:1');

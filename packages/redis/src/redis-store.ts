@@ -258,7 +258,7 @@ export class RedisStore implements Store {
         HISTORY_LENGTH_MAX,
         lineage,
         scopes.length,
-        ...scopes.flatMap(({ key, version }) => [key, version.n]),
+        ...scopes.flatMap(({ key, version }) => [key, version.era, version.n]),
         ...records.flatMap(({ version }) => [version.era, version.n]),
       ),
     );

@@ -124,7 +124,7 @@ describe('bytes in Redis', () => {
   it('the meta is text that keeps every digit', async () => {
     const horizon = { era: 3, xid: 2 ** 53 - 2 };
     await store.initialise('life', horizon);
-    await store.raise([{ key: 'city', version: version(2 ** 53 - 1) }]);
+    await store.raise([{ key: 'city', version: version(2 ** 53 - 1, 3) }]);
     const advance = { from: horizon, to: { era: 3, xid: 2 ** 53 - 1 } };
     const { meta } = await store.apply({ invalidations: [], expect: null, mark: 'm', advance });
     const text = (await redis.client.get(`${namespace}:meta`))!;

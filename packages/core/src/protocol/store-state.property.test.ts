@@ -196,7 +196,9 @@ describe('a store', () => {
           if (!('events' in each)) continue;
           for (const { key, version } of each.events) {
             if (key.includes(':')) expect(after.meta.scopes.has(key)).toBe(false);
-            else if (after.meta.epoch === before.meta.epoch) {
+            else if (version.era > before.meta.horizon.era) {
+              expect(after.meta.epoch).toBeGreaterThan(before.meta.epoch);
+            } else if (version.era === before.meta.horizon.era && after.meta.epoch === before.meta.epoch) {
               expect(after.meta.scopes.get(key) ?? 0).toBeGreaterThanOrEqual(version.n);
             }
           }

@@ -34,11 +34,21 @@ export function initState(incarnation: string, horizon: Position, nowMs: number)
   };
 }
 
-/** Scope keys among the invalidations raise their keyspace; all its older values become void. */
+/**
+ * Scope keys among the invalidations raise their keyspace; all its older values become void. One of an older
+ * era says nothing any more: its numbers go on from elsewhere. One of an era that the store has not entered
+ * can't be kept beyond the entry, which forgets scopes: it raises the epoch instead, so that nothing that was
+ * loaded before it is ever taken.
+ */
 export function raiseScopes(state: StoreState, invalidations: readonly Invalidation[]): StoreState {
   let { meta } = state;
   for (const { key, version } of invalidations) {
-    if (!isScopeKey(key) || version.n <= (meta.scopes.get(key) ?? 0)) continue;
+    if (!isScopeKey(key) || version.era < meta.horizon.era) continue;
+    if (version.era > meta.horizon.era) {
+      meta = { ...meta, epoch: meta.epoch + 1 };
+      continue;
+    }
+    if (version.n <= (meta.scopes.get(key) ?? 0)) continue;
     if (!meta.scopes.has(key) && meta.scopes.size >= SCOPES_MAX) {
       meta = { ...meta, epoch: meta.epoch + 1 };
       continue;

@@ -7,7 +7,7 @@ import { PRELUDE } from './prelude.ts';
  * KEYS: 1 meta, 2 mark, 3 history, then for each record: record, lease.
  * ARGV: 1 mark ('' = a plain raise), 2 expected mark ('' = any), 3 tombstone ttl ms,
  *       4 forget after ms, 5 advance? (0/1), 6 from era, 7 from xid, 8 to era, 9 to xid,
- *       10 scopes max, 11 history max, 12 lineage, 13 number of scopes, then name and n of each scope,
+ *       10 scopes max, 11 history max, 12 lineage, 13 number of scopes, then name, era and n of each scope,
  *       then era and n of each record.
  * Returns: outcome, meta text ('' = none).
  */
@@ -18,9 +18,12 @@ local at = 14
 local dirty = false
 
 for i = 1, tonumber(ARGV[13]) do
-  local name, n = ARGV[at], tonumber(ARGV[at + 1])
-  at = at + 2
-  if meta and n > (meta.scopes[name] or 0) then
+  local name, era, n = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
+  at = at + 3
+  if meta and era > meta.he then
+    dirty = true
+    meta.epoch = meta.epoch + 1
+  elseif meta and era == meta.he and n > (meta.scopes[name] or 0) then
     dirty = true
     if not meta.scopes[name] and #meta.names >= tonumber(ARGV[10]) then
       meta.epoch = meta.epoch + 1

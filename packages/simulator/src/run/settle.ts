@@ -15,9 +15,13 @@ export async function settle(world: World, workload: Workload): Promise<string |
   const untilMs = world.loop.nowMs + REST_MS_MAX;
   let wrong: string | null = 'nothing was looked at';
   let quietSinceMs = world.loop.nowMs;
+  let wasBusy = true;
   while (world.loop.nowMs < untilMs) {
     await world.loop.runUntil(world.loop.nowMs + STEP_MS);
-    if (workload.isBusy || world.source.isBusy) quietSinceMs = world.loop.nowMs;
+    const isBusy = workload.isBusy || world.source.isBusy;
+    // What was busy at the last look may have ended any time since.
+    if (isBusy || wasBusy) quietSinceMs = world.loop.nowMs;
+    wasBusy = isBusy;
     wrong = await firstWrong(world, quietSinceMs);
     if (wrong === null) break;
   }
