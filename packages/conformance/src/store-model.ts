@@ -9,6 +9,7 @@ import {
   isScopeKey,
   judgeFill,
   judgeWatch,
+  mayHaveForgotten,
   type LeaseAnswer,
   type Position,
   raiseRecord,
@@ -22,6 +23,7 @@ import {
   type StoreBatchResult,
   type StoredRecord,
   type StoreMeta,
+  StoreUnavailableError,
   type StoreState,
   type Watch,
   type WatchAnswer,
@@ -40,6 +42,7 @@ export class StoreModel implements Store {
   readonly #holders = new Map<string, Until<string>>();
   readonly #histories = new Map<string, Until<readonly RetainedValue[]>>();
   #state: StoreState | null = null;
+  #markWhileEmpty: string | null = null;
 
   constructor(tombstoneTtlMs: number) {
     this.#tombstoneTtlMs = tombstoneTtlMs;
@@ -49,6 +52,7 @@ export class StoreModel implements Store {
     this.#records.clear();
     this.#holders.clear();
     this.#histories.clear();
+    this.#markWhileEmpty = null;
     this.#state = null;
   }
 
@@ -81,7 +85,7 @@ export class StoreModel implements Store {
     const { key, version, lifeMs } = watch;
     const meta = this.#state?.meta ?? null;
     const record = this.#record(key);
-    const verdict = judgeWatch(meta, record, watch);
+    const verdict = judgeWatch(meta, record, watch, this.#mayHaveForgotten());
     if (verdict === 'admitted' && !isScopeKey(key)) {
       const knownMs = record ? this.#records.get(key)!.untilMs : 0;
       const untilMs = Math.max(knownMs, this.nowMs + Math.max(this.#tombstoneTtlMs, lifeMs));
@@ -94,7 +98,7 @@ export class StoreModel implements Store {
     const record = this.#record(fill.key);
     const leased =
       fill.lease !== null && live(this.#holders.get(`lease ${fill.key}`), this.nowMs) === fill.lease;
-    const verdict = judgeFill(this.#state?.meta ?? null, record, fill, leased);
+    const verdict = judgeFill(this.#state?.meta ?? null, record, fill, leased, this.#mayHaveForgotten());
     if (leased) this.#holders.delete(`lease ${fill.key}`);
     if (verdict !== 'admitted') return verdict;
     const untilMs = this.nowMs + Math.max(this.#tombstoneTtlMs, fill.freshMs + fill.staleMs);
@@ -119,7 +123,10 @@ export class StoreModel implements Store {
 
   async apply({ invalidations, advance, ...link }: StoreBatch): Promise<StoreBatchResult> {
     await this.raise(invalidations);
-    if (!this.#state) return { outcome: 'uninitialised', meta: null };
+    if (!this.#state) {
+      if (link.expect === null || link.expect === this.#markWhileEmpty) this.#markWhileEmpty = link.mark;
+      return { outcome: 'uninitialised', meta: null };
+    }
     const { state, lineage } = chainBatch(this.#state, link);
     this.#state = state;
     if (!advance) return { outcome: 'applied', meta: this.#state.meta };
@@ -128,7 +135,11 @@ export class StoreModel implements Store {
     return { outcome: after.outcome, meta: after.state.meta };
   }
 
-  async initialise(incarnation: string, horizon: Position): Promise<StoreMeta> {
+  async initialise(incarnation: string, horizon: Position, mark?: string): Promise<StoreMeta> {
+    if (!this.#state && mark !== undefined && mark !== this.#markWhileEmpty) {
+      throw new StoreUnavailableError('the model lost what was applied to it');
+    }
+    this.#markWhileEmpty = null;
     this.#state ??= initState(incarnation, horizon, this.nowMs);
     return this.#state.meta;
   }
@@ -150,6 +161,10 @@ export class StoreModel implements Store {
   }
 
   async close(): Promise<void> {}
+
+  #mayHaveForgotten(): boolean {
+    return this.#state !== null && mayHaveForgotten(this.#state, this.nowMs, this.#tombstoneTtlMs / 2);
+  }
 
   #record(key: string): StoredRecord | null {
     return live(this.#records.get(key), this.nowMs);

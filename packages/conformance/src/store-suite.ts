@@ -52,6 +52,23 @@ export function storeSuite(name: string, open: OpenStore): void {
         expect(await store.fill(fillOf(fresh, { version: version(7) }))).toBe('admitted');
       });
 
+      it('is initialised only with what was applied to it since it was found empty', async () => {
+        const edge = [{ key: KEY, version: version(9) }];
+        await store.apply({ invalidations: edge, expect: null, mark: 'edge-1' });
+        await store.apply({ invalidations: [], expect: 'edge-1', mark: 'edge-2' });
+        await harness.clear();
+        const lost = store.initialise('life-2', START, 'edge-2');
+        await expect(lost).rejects.toMatchObject({ code: 'E_STORE_UNAVAILABLE' });
+        // The second part alone, repeated by a client library: the first is not there.
+        await store.apply({ invalidations: [], expect: 'edge-1', mark: 'edge-2' });
+        await expect(store.initialise('life-2', START, 'edge-2')).rejects.toMatchObject({
+          code: 'E_STORE_UNAVAILABLE',
+        });
+        await store.apply({ invalidations: edge, expect: null, mark: 'edge-3' });
+        expect(await store.initialise('life-2', START, 'edge-3')).toMatchObject({ incarnation: 'life-2' });
+        expect((await store.read([KEY])).records[0]).toMatchObject({ tidemark: version(9) });
+      });
+
       it('is initialised once', async () => {
         expect(await store.initialise('life-2', START)).toMatchObject({ incarnation: 'life-2', base: START });
         expect(await store.initialise('life-3', position(900))).toMatchObject({

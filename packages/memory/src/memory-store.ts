@@ -10,6 +10,7 @@ import {
   isScopeKey,
   judgeFill,
   judgeWatch,
+  mayHaveForgotten,
   type LeaseAnswer,
   type Position,
   raiseRecord,
@@ -23,6 +24,7 @@ import {
   type StoreBatchResult,
   type StoredRecord,
   type StoreMeta,
+  StoreUnavailableError,
   type StoreState,
   type Watch,
   type WatchAnswer,
@@ -46,6 +48,7 @@ export interface MemoryStoreCheckpoint {
   readonly leases: HolderMap;
   readonly histories: HistoryMap;
   readonly roles: HolderMap;
+  readonly markWhileEmpty: string | null;
 }
 
 const KEYS_PAGE = 500;
@@ -60,6 +63,8 @@ export class MemoryStore implements Store {
   #histories: HistoryMap;
   #roles = new HolderMap(ROLES_MAX);
   #state: StoreState | null = null;
+  /** Mark of the last batch that was applied while there was no state. */
+  #markWhileEmpty: string | null = null;
 
   /** @internal use `memoryStore` */
   constructor({ runtime, entriesMax = 200_000, tombstoneTtlMs = 600_000 }: MemoryStoreOptions) {
@@ -97,7 +102,7 @@ export class MemoryStore implements Store {
     const { key, version, lifeMs } = watch;
     const nowMs = this.#runtime.monoMs();
     const record = this.#records.get(key, nowMs);
-    const verdict = judgeWatch(this.#state?.meta ?? null, record, watch);
+    const verdict = judgeWatch(this.#state?.meta ?? null, record, watch, this.#mayHaveForgotten(nowMs));
     if (verdict === 'admitted' && !isScopeKey(key)) {
       const untilMs = Math.max(this.#records.untilMs(key), nowMs + Math.max(this.#tombstoneTtlMs, lifeMs));
       this.#put(key, raiseRecord(record, version), untilMs, nowMs);
@@ -110,7 +115,7 @@ export class MemoryStore implements Store {
     const nowMs = this.#runtime.monoMs();
     const leased = lease !== null && this.#leases.holds(key, lease, nowMs);
     const record = this.#records.get(key, nowMs);
-    const verdict = judgeFill(this.#state?.meta ?? null, record, fill, leased);
+    const verdict = judgeFill(this.#state?.meta ?? null, record, fill, leased, this.#mayHaveForgotten(nowMs));
     if (leased) this.#leases.give(key, lease);
     if (verdict === 'admitted') {
       const untilMs = nowMs + Math.max(this.#tombstoneTtlMs, fill.freshMs + fill.staleMs);
@@ -135,19 +140,26 @@ export class MemoryStore implements Store {
 
   async apply({ invalidations, advance, ...link }: StoreBatch): Promise<StoreBatchResult> {
     this.#raise(invalidations);
-    if (!this.#state) return { outcome: 'uninitialised', meta: null };
+    if (!this.#state) {
+      if (link.expect === null || link.expect === this.#markWhileEmpty) this.#markWhileEmpty = link.mark;
+      return { outcome: 'uninitialised', meta: null };
+    }
     const chained = chainBatch(this.#state, link);
     this.#state = chained.state;
     if (!advance) return { outcome: 'applied', meta: this.#state.meta };
     const nowMs = this.#runtime.monoMs();
-    const forgetAfterMs = this.#tombstoneTtlMs / 2;
+    const forgetAfterMs = this.#forgetAfterMs;
     const { state, outcome } = advanceState(this.#state, advance, chained.lineage, nowMs, forgetAfterMs);
     this.#state = state;
     return { outcome, meta: state.meta };
   }
 
-  async initialise(incarnation: string, horizon: Position): Promise<StoreMeta> {
+  async initialise(incarnation: string, horizon: Position, mark?: string): Promise<StoreMeta> {
+    if (!this.#state && mark !== undefined && mark !== this.#markWhileEmpty) {
+      throw new StoreUnavailableError('the memory store lost what was applied to it; apply it again');
+    }
     this.#state ??= initState(incarnation, horizon, this.#runtime.monoMs());
+    this.#markWhileEmpty = null;
     return this.#state.meta;
   }
 
@@ -173,6 +185,7 @@ export class MemoryStore implements Store {
   /** Loses everything, as a Redis without persistence does when it restarts. */
   clear(): void {
     this.#state = null;
+    this.#markWhileEmpty = null;
     this.#records.clear();
     this.#leases.clear();
     this.#histories.clear();
@@ -187,16 +200,27 @@ export class MemoryStore implements Store {
       leases: this.#leases.copy(),
       histories: this.#histories.copy(),
       roles: this.#roles.copy(),
+      markWhileEmpty: this.#markWhileEmpty,
     };
   }
 
   /** Goes back, as a Redis does that restarts from what it saved, or whose lagging replica is promoted. */
-  restore({ state, records, leases, histories, roles }: MemoryStoreCheckpoint): void {
+  restore({ state, records, leases, histories, roles, markWhileEmpty }: MemoryStoreCheckpoint): void {
     this.#state = state;
+    this.#markWhileEmpty = markWhileEmpty;
     this.#records = records.copy();
     this.#leases = leases.copy();
     this.#histories = histories.copy();
     this.#roles = roles.copy();
+  }
+
+  /** Half of what a tombstone lives for. */
+  get #forgetAfterMs(): number {
+    return this.#tombstoneTtlMs / 2;
+  }
+
+  #mayHaveForgotten(nowMs: number): boolean {
+    return this.#state !== null && mayHaveForgotten(this.#state, nowMs, this.#forgetAfterMs);
   }
 
   #raise(invalidations: readonly Invalidation[]): void {
@@ -223,6 +247,7 @@ export class MemoryStore implements Store {
   #put(key: string, record: StoredRecord, untilMs: number, nowMs: number): void {
     if (this.#records.put(key, record, untilMs, nowMs)) return;
     this.#state = null;
+    this.#markWhileEmpty = null;
     this.#records.clear();
     this.#leases.clear();
     this.#records.put(key, { tidemark: record.tidemark, value: null }, untilMs, nowMs);

@@ -18,6 +18,7 @@ import {
   type StoreBatchResult,
   type StoredRecord,
   type StoreMeta,
+  StoreUnavailableError,
   type Watch,
   type WatchAnswer,
 } from '@tidemark/core';
@@ -85,9 +86,10 @@ export class RedisStore implements Store {
     }
     const answer = await this.#run(
       this.#commands.tidemarkWatch(
-        2,
+        3,
         this.#names.meta,
         this.#names.record(key),
+        this.#names.state[2],
         keyspaceOf(key),
         isScopeKey(key) ? 1 : 0,
         version.era,
@@ -96,6 +98,7 @@ export class RedisStore implements Store {
         asOf.era,
         asOf.xid,
         Math.ceil(Math.max(lifeMs, this.#options.tombstoneTtlMs)),
+        this.#options.tombstoneTtlMs / 2,
       ),
     );
     const [verdict, text] = answer as [FillVerdict, string];
@@ -109,10 +112,11 @@ export class RedisStore implements Store {
     }
     const verdict = await this.#run(
       this.#commands.tidemarkFill(
-        3,
+        4,
         this.#names.meta,
         this.#names.record(key),
         this.#names.lease(key),
+        this.#names.state[2],
         keyspaceOf(key),
         fill.incarnation,
         fill.epoch,
@@ -131,6 +135,7 @@ export class RedisStore implements Store {
         this.#options.tombstoneTtlMs,
         toBuffer(data),
         dependenciesText(fill.dependencies),
+        this.#options.tombstoneTtlMs / 2,
       ),
     );
     return verdict as FillVerdict;
@@ -188,11 +193,13 @@ export class RedisStore implements Store {
     return this.#raise({ ...batch, invalidations });
   }
 
-  async initialise(incarnation: string, horizon: Position): Promise<StoreMeta> {
+  async initialise(incarnation: string, horizon: Position, mark?: string): Promise<StoreMeta> {
     checkName('incarnation', incarnation);
+    const { era, xid } = horizon;
     const text = await this.#run(
-      this.#commands.tidemarkInitialise(3, ...this.#names.state, incarnation, horizon.era, horizon.xid),
+      this.#commands.tidemarkInitialise(3, ...this.#names.state, incarnation, era, xid, mark ?? ''),
     );
+    if (text === '') throw new StoreUnavailableError('the store lost what was applied to it; apply it again');
     return this.#readMeta(String(text));
   }
 

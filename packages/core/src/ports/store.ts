@@ -78,8 +78,13 @@ export interface Store {
   retained(key: string): Promise<readonly RetainedValue[]>;
   /** Applier only: raises a batch, chains its mark, and moves the horizon on a barrier. */
   apply(batch: StoreBatch): Promise<StoreBatchResult>;
-  /** Makes an empty store usable; does nothing when it has a meta already. */
-  initialise(incarnation: string, horizon: Position): Promise<StoreMeta>;
+  /**
+   * Makes an empty store usable; does nothing when it has a meta already.
+   *
+   * @param mark of the last batch that was applied to it: rejects with a `StoreUnavailableError` when the store
+   * lost it, and so what the batches said. Left out: whatever it has
+   */
+  initialise(incarnation: string, horizon: Position, mark?: string): Promise<StoreMeta>;
   /** Raises the epoch: every value is void, and tidemarks before `base` count as forgotten. */
   raiseEpoch(base: Position): Promise<void>;
   /** Role leases: true while `holder` holds `role`; renews when called again. */

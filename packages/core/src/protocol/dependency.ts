@@ -45,10 +45,15 @@ export interface WatchAnswer {
  * Whether a value that was made from the watched key may still be filled. The tidemark is raised to
  * the label's version with it, so that an older one can't be watched later.
  */
-export function judgeWatch(meta: StoreMeta | null, record: StoredRecord | null, watch: Watch): FillVerdict {
+export function judgeWatch(
+  meta: StoreMeta | null,
+  record: StoredRecord | null,
+  watch: Watch,
+  forgotten: boolean,
+): FillVerdict {
   if (!meta) return 'uninitialised';
   if (watch.scope < (meta.scopes.get(keyspaceOf(watch.key)) ?? 0)) return 'scope';
-  if (comparePositions(watch.asOf, meta.base) < 0) return 'base';
+  if (forgotten || comparePositions(watch.asOf, meta.base) < 0) return 'base';
   if (watch.asOf.era > meta.horizon.era) return 'era';
   if (compareVersions(watch.version, record?.tidemark ?? VERSION_NONE) < 0) return 'below-tidemark';
   return 'admitted';

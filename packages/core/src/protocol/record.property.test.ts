@@ -60,7 +60,7 @@ describe('a record', () => {
         for (const { version: at, fills } of steps) {
           const before: StoredRecord | null = record;
           if (!fills) record = raiseRecord(record, at);
-          else if (judgeFill(meta, record, fill({ version: at }), false) === 'admitted') {
+          else if (judgeFill(meta, record, fill({ version: at }), false, false) === 'admitted') {
             record = fillRecord(record, fill({ version: at }), 0);
           }
           if (before) expect(compareVersions(record!.tidemark, before.tidemark)).toBeGreaterThanOrEqual(0);

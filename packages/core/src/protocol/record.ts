@@ -130,12 +130,16 @@ export type FillVerdict =
   | 'below-tidemark' // a newer version is known
   | 'lease'; // unversioned, and the lease is gone
 
-/** Invariant I1: what a store admits. `leased` says whether `fill.lease` is still held. */
+/**
+ * Invariant I1: what a store admits. `leased` says whether `fill.lease` is still held, `forgotten` whether the
+ * store may have forgotten more than its `base` says.
+ */
 export function judgeFill(
   meta: StoreMeta | null,
   record: StoredRecord | null,
   fill: Fill,
   leased: boolean,
+  forgotten: boolean,
 ): FillVerdict {
   if (!meta) return 'uninitialised';
   if (fill.incarnation !== meta.incarnation) return 'incarnation';
@@ -144,7 +148,7 @@ export function judgeFill(
   if (fill.epoch < meta.epoch) return 'epoch';
   if (fill.scope < (meta.scopes.get(keyspaceOf(fill.key)) ?? 0)) return 'scope';
   if (fill.version === null) return leased ? 'admitted' : 'lease';
-  if (comparePositions(fill.asOf, meta.base) < 0) return 'base';
+  if (forgotten || comparePositions(fill.asOf, meta.base) < 0) return 'base';
   // Entering an era voids what is older than it, and passes over what changed in it so far.
   if (fill.asOf.era > meta.horizon.era) return 'era';
   const tidemark = record?.tidemark ?? VERSION_NONE;

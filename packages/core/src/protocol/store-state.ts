@@ -154,6 +154,15 @@ export function advanceState(
 }
 
 /**
+ * Whether tidemarks may have expired that `base` does not stand for: it follows with barriers, and there was none
+ * for too long; or the store's clock has leapt. `forgetAfterMs` is that of `advanceState`.
+ */
+export function mayHaveForgotten({ history }: StoreState, nowMs: number, forgetAfterMs: number): boolean {
+  const last = history.at(-1);
+  return !last || nowMs - last.atMs > forgetAfterMs;
+}
+
+/**
  * Every value becomes void, and tidemarks before `base` count as forgotten. Into a new era the scopes of
  * the old one don't go along, as when a barrier moves there: its numbers are small again, and below them
  * nothing of a keyspace could be kept any more.
@@ -165,6 +174,8 @@ export function raiseStateEpoch(state: StoreState, base: Position): StoreState {
     meta: {
       ...meta,
       epoch: meta.epoch + 1,
+      // What saw this epoch must not be taken for what a store saw that went back behind it.
+      revision: meta.revision + 1,
       horizon: maxPosition(meta.horizon, base),
       base: maxPosition(meta.base, base),
       scopes: base.era > meta.horizon.era ? new Map() : meta.scopes,

@@ -98,9 +98,9 @@ describe('a fill', () => {
               : comparePositions(fill.asOf, meta.base) >= 0 &&
                 fill.asOf.era <= meta.horizon.era &&
                 compareVersions(fill.version, record?.tidemark ?? none) >= 0;
-          const verdict = judgeFill(meta, record, fill, leased);
+          const verdict = judgeFill(meta, record, fill, leased, false);
           expect(verdict === 'admitted').toBe(sameLife && notFlushed && notBehind);
-          expect(judgeFill(null, record, fill, leased)).toBe('uninitialised');
+          expect(judgeFill(null, record, fill, leased, false)).toBe('uninitialised');
           if (verdict !== 'admitted') continue;
           const after = fillRecord(record, fill, 3);
           expect(compareVersions(after.tidemark, record?.tidemark ?? none)).toBeGreaterThanOrEqual(0);
@@ -129,8 +129,8 @@ it('a dependency is watched exactly when nothing rose above what it was labelled
           comparePositions(asked.asOf, meta.base) >= 0 &&
           asked.asOf.era <= meta.horizon.era &&
           compareVersions(asked.version, record?.tidemark ?? { era: 0, n: 0 }) >= 0;
-        expect(judgeWatch(meta, record, asked) === 'admitted').toBe(current);
-        expect(judgeWatch(null, record, asked)).toBe('uninitialised');
+        expect(judgeWatch(meta, record, asked, false) === 'admitted').toBe(current);
+        expect(judgeWatch(null, record, asked, false)).toBe('uninitialised');
       }
     }),
     runs(500),
@@ -144,7 +144,7 @@ describe('a store that only rises', () => {
         let refused: string | null = null;
         let refusedEra = 0;
         for (const { state, record } of worlds(start, steps)) {
-          const verdict = judgeFill(state.meta, record, fill, false);
+          const verdict = judgeFill(state.meta, record, fill, false, false);
           // Scopes begin anew with an era; then the era itself refuses.
           if (refused === 'scope' && state.meta.horizon.era > refusedEra) {
             refused = fill.asOf.era < state.meta.horizon.era ? 'base' : null;
@@ -206,7 +206,7 @@ describe('a store that only rises', () => {
           const trusts = judgeDependency(state.meta, record, made);
           if (state.meta.epoch >= made.epoch && !trusted) expect(trusts).toBe(false);
           if (state.meta.epoch >= made.epoch) trusted = trusts;
-          const verdict = judgeWatch(state.meta, record, { ...made, asOf, lifeMs: 1 });
+          const verdict = judgeWatch(state.meta, record, { ...made, asOf, lifeMs: 1 }, false);
           if (!watchable) expect(verdict).not.toBe('admitted');
           watchable = verdict === 'admitted';
           if (trusts) {

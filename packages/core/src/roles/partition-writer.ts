@@ -1,8 +1,10 @@
+import { StoreUnavailableError } from '../ports/errors.ts';
 import type { Runtime } from '../ports/runtime.ts';
 import type { Store, StoreBatchResult } from '../ports/store.ts';
 import type { Invalidation } from '../protocol/event.ts';
 import { isScopeKey } from '../protocol/key.ts';
 import { partitionOf } from '../protocol/partition.ts';
+import type { Position } from '../protocol/position.ts';
 import type { StoreMeta } from '../protocol/record.ts';
 import type { Advance } from '../protocol/store-state.ts';
 import { StoreWriter } from './store-writer.ts';
@@ -73,6 +75,14 @@ export class PartitionWriter {
       this.#writer.breakChain();
       return undefined;
     }
+  }
+
+  /** Makes it usable, if it still has what this writer applied to it since it was found empty. */
+  async initialise(incarnation: string, horizon: Position): Promise<void> {
+    const { mark } = this.#writer;
+    if (mark === null) throw new StoreUnavailableError('nothing was applied that the store could still have');
+    await this.#store.initialise(incarnation, horizon, mark);
+    this.#writer.breakChain();
   }
 
   /** Applies what of these concerns it. Rejects when the store is away. */

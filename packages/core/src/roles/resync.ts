@@ -100,8 +100,7 @@ async function initialise(partitions: readonly PartitionWriter[], parts: ResyncP
   const { horizon, whole, scopes } = await applyEdge(partitions, parts);
   await Promise.all(
     partitions.map(async (partition) => {
-      await partition.attempt((store) => store.initialise(parts.runtime.randomId(), horizon));
-      partition.breakChain();
+      await partition.attempt(() => partition.initialise(parts.runtime.randomId(), horizon));
       // Scopes lie in the meta, which was not there when the edge was applied.
       await partition.attempt(async () => {
         await partition.write(scopes);

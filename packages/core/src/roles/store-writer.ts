@@ -24,6 +24,11 @@ export class StoreWriter {
     this.#life = runtime.randomId();
   }
 
+  /** Mark of the last batch; null when the next one starts a chain. */
+  get mark(): string | null {
+    return this.#mark;
+  }
+
   /** The next batch starts a new chain. */
   breakChain(): void {
     this.#mark = null;

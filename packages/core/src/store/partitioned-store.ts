@@ -83,8 +83,10 @@ export class PartitionedStore implements Store {
     return results.find(({ outcome }) => outcome !== good) ?? results[0]!;
   }
 
-  async initialise(incarnation: string, horizon: Position): Promise<StoreMeta> {
-    const metas = await Promise.all(this.partitions.map((store) => store.initialise(incarnation, horizon)));
+  async initialise(incarnation: string, horizon: Position, mark?: string): Promise<StoreMeta> {
+    const metas = await Promise.all(
+      this.partitions.map((store) => store.initialise(incarnation, horizon, mark)),
+    );
     return least(metas);
   }
 

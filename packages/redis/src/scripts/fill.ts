@@ -3,10 +3,11 @@ import { PRELUDE } from './prelude.ts';
 /**
  * Admits a value or says which rule refused it; equal to judgeFill and fillRecord of the protocol.
  *
- * KEYS: 1 meta, 2 record, 3 lease.
+ * KEYS: 1 meta, 2 record, 3 lease, 4 history.
  * ARGV: 1 keyspace, 2 incarnation, 3 epoch, 4 revision, 5 versioned? (0/1), 6 era, 7 n, 8 scope,
  *       9 as-of era, 10 as-of xid, 11 schema, 12 fresh ms, 13 stale ms, 14 negative? (0/1),
- *       15 lease token ('' = none), 16 tombstone ttl ms, 17 value, 18 dependencies ('' = none).
+ *       15 lease token ('' = none), 16 tombstone ttl ms, 17 value, 18 dependencies ('' = none),
+ *       19 forget after ms.
  * Returns: the verdict.
  */
 export const FILL = `${PRELUDE}
@@ -26,6 +27,7 @@ if ARGV[5] == '0' then
   if record then era, n = record.era, record.n else era, n = 0, 0 end
 else
   era, n = tonumber(ARGV[6]), tonumber(ARGV[7])
+  if forgotten(KEYS[4], tonumber(ARGV[19])) then return 'base' end
   if before(tonumber(ARGV[9]), tonumber(ARGV[10]), meta.be, meta.bx) then return 'base' end
   if tonumber(ARGV[9]) > meta.he then return 'era' end
   if record and before(era, n, record.era, record.n) then return 'below-tidemark' end

@@ -48,6 +48,12 @@ local function get_meta(key)
   return m
 end
 
+-- Whether more may be forgotten than the base says; equal to mayHaveForgotten. Takes the history key.
+local function forgotten(key, forget)
+  local last = string.match(get(key) or '', '(%d+) %d+ %d+$')
+  return not last or now_ms() - tonumber(last) > forget
+end
+
 -- The first 20 bytes of a record are the same in every format, so that no release loses a tidemark.
 local function get_record(key)
   local bytes = get(key)

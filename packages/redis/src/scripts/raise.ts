@@ -72,7 +72,11 @@ end
 
 -- Tidemarks are the same in every format; all else of a later release is not ours to change.
 if later then return LATER end
-if not meta then return { 'uninitialised', '' } end
+if not meta then
+  -- The mark tells INITIALISE that what was applied is still there.
+  if mark ~= '' and (expect == '' or get(KEYS[2]) == expect) then redis.call('SET', KEYS[2], mark) end
+  return { 'uninitialised', '' }
+end
 local outcome = 'applied'
 if mark ~= '' then
   local marked = expect == '' or get(KEYS[2]) == expect

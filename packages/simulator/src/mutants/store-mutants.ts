@@ -69,7 +69,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'fill-before-base',
     without: 'a fill that was read before what may be forgotten is refused',
-    edits: [{ file: RECORD, from: "if (comparePositions(fill.asOf, meta.base) < 0) return 'base';", to: '' }],
+    edits: [{ file: RECORD, from: "if (forgotten || comparePositions(fill.asOf, meta.base) < 0) return 'base';", to: '' }],
     schedules: 5_000,
     faults: ['store-emptied', 'stall', 'replica-stall'],
   },

@@ -100,9 +100,9 @@ export class SimStore implements Store {
     });
   }
 
-  initialise(incarnation: string, horizon: Position): Promise<StoreMeta> {
+  initialise(incarnation: string, horizon: Position, mark?: string): Promise<StoreMeta> {
     return this.#call('initialise', async () => {
-      const meta = await this.#server.memory.initialise(incarnation, horizon);
+      const meta = await this.#server.memory.initialise(incarnation, horizon, mark);
       this.#oracle.shows(meta);
       return meta;
     });
