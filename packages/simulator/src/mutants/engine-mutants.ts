@@ -46,7 +46,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     edits: [
       { file: `${NODE}read-path.ts`, from: "const vouched = word !== 'refused' && ", to: 'const vouched = ' },
     ],
-    schedules: 20_000,
+    test: 'packages/memory/test/session.test.ts',
   },
   {
     name: 'l1-without-floors',
@@ -82,7 +82,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
         to: 'return;',
       },
     ],
-    schedules: 30_000,
+    test: 'packages/simulator/test/past-failures.test.ts',
   },
   {
     name: 'put-after-reset',
@@ -94,7 +94,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
         to: 'if (ticket === null || !this.#open) return false;',
       },
     ],
-    schedules: 20_000,
+    test: 'packages/core/src/node/l1-cache.test.ts',
   },
   {
     name: 'l1-kept-when-joining',
@@ -205,8 +205,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
         to: 'void meta; return this.#closedMs;',
       },
     ],
-    schedules: 20_000,
-    faults: ['store-rolled-back', 'store-emptied'],
+    test: 'packages/core/src/node/freshness-proof.test.ts',
   },
   {
     name: 'proof-from-its-arrival',
@@ -252,7 +251,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
         to: "if (consistency.level === 'bounded') return allows(consistency, (this.#options.runtime.wallMs() % 2) + 0 * (nowMs - this.#provenAt(entry)));",
       },
     ],
-    schedules: 3_000,
+    schedules: 20_000,
   },
   {
     name: 'bound-unchecked-in-l2',
@@ -331,7 +330,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
         to: 'if (!leased && mayWait && key === "") {',
       },
     ],
-    test: 'packages/memory/test/node.test.ts',
+    test: 'packages/memory/test/lease-wait.test.ts',
   },
   {
     name: 'era-stays-after-restore',
@@ -353,23 +352,6 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
       },
     ],
     schedules: 10_000,
-  },
-  {
-    name: 'unversioned-commit-order',
-    without: 'versions are drawn under the row lock',
-    edits: [
-      {
-        file: 'packages/memory/src/memory-database.ts',
-        from: '    transaction.xid ||= this.#nextXid++;\n',
-        to: '    transaction.xid ||= this.#nextXid++;\n    const early = this.#nextN++;\n',
-      },
-      {
-        file: 'packages/memory/src/memory-database.ts',
-        from: 'transaction.bumped.set(key, this.#nextN++);',
-        to: 'transaction.bumped.set(key, early);',
-      },
-    ],
-    schedules: 5_000,
   },
   {
     name: 'members-of-any-generation',

@@ -69,7 +69,13 @@ export const STORE_MUTANTS: readonly Mutant[] = [
   {
     name: 'fill-before-base',
     without: 'a fill that was read before what may be forgotten is refused',
-    edits: [{ file: RECORD, from: "if (forgotten || comparePositions(fill.asOf, meta.base) < 0) return 'base';", to: '' }],
+    edits: [
+      {
+        file: RECORD,
+        from: "if (forgotten || comparePositions(fill.asOf, meta.base) < 0) return 'base';",
+        to: '',
+      },
+    ],
     schedules: 5_000,
     faults: ['store-emptied', 'stall', 'replica-stall'],
   },
@@ -140,7 +146,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
         to: "return 'stale';",
       },
     ],
-    test: 'packages/memory/src/memory-store.test.ts',
+    test: 'packages/core/src/protocol/record.property.test.ts',
   },
   {
     name: 'base-stays',
@@ -172,8 +178,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
         to: '',
       },
     ],
-    schedules: 10_000,
-    faults: ['store-rolled-back'],
+    test: 'packages/memory/test/partitioned-store.test.ts',
   },
   {
     name: 'horizon-goes-back',
@@ -269,5 +274,41 @@ export const STORE_MUTANTS: readonly Mutant[] = [
       },
     ],
     test: 'packages/core/src/protocol/verdicts.property.test.ts',
+  },
+  {
+    name: 'forgotten-without-barrier',
+    without: 'a store that no barrier reached for long refuses fills',
+    edits: [
+      {
+        file: STATE,
+        from: 'return !last || nowMs - last.atMs > forgetAfterMs;',
+        to: 'void nowMs; void forgetAfterMs; return !last;',
+      },
+    ],
+    test: 'packages/simulator/test/past-failures.test.ts',
+  },
+  {
+    name: 'initialised-without-its-edge',
+    without: 'an empty store becomes usable only with what was applied to it',
+    edits: [
+      {
+        file: STORE,
+        from: 'if (!this.#state && mark !== undefined && mark !== this.#markWhileEmpty) {',
+        to: 'if (!this.#state && mark === "") {',
+      },
+    ],
+    test: 'packages/simulator/test/past-failures.test.ts',
+  },
+  {
+    name: 'scopes-of-a-coming-era-lost',
+    without: 'what a store hears of a keyspace in an era that it has not entered raises its epoch',
+    edits: [
+      {
+        file: STATE,
+        from: '      meta = { ...meta, epoch: meta.epoch + 1 };\n      continue;\n    }\n    if (version.n <=',
+        to: '      continue;\n    }\n    if (version.n <=',
+      },
+    ],
+    test: 'packages/core/src/protocol/store-state.property.test.ts',
   },
 ];
