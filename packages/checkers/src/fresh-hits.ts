@@ -19,6 +19,11 @@ interface Place {
   readonly reads: ReadLine[];
 }
 
+interface Found {
+  readonly read: ReadLine;
+  readonly violation: Violation;
+}
+
 /**
  * I1 and I2, as far as they can be seen from outside:
  *
@@ -55,9 +60,17 @@ export function checkFreshHits(history: History, eras: Eras): Violation[] {
     if (value) note(servedSettings.at(region, key, SETTINGS_KEY), read, eras);
   }
   const resets = resetsByRegion(history.faults);
-  return [processes, stores, served, servedSettings].flatMap((places) =>
+  const found = [processes, stores, served, servedSettings].flatMap((places) =>
     places.all.flatMap((place) => sweep(place, eras, resets)),
   );
+  // One read may lack what several places knew: once is enough.
+  const told = new Map<ReadLine, Set<string>>();
+  return found.flatMap(({ read, violation }) => {
+    const keys = told.get(read) ?? new Set();
+    if (keys.has(violation.key)) return [];
+    told.set(read, keys.add(violation.key));
+    return [violation];
+  });
 }
 
 /** Two names of a place, kept apart whatever characters they are made of. */
@@ -90,9 +103,9 @@ function note({ key, floors, reads }: Place, read: ReadLine, eras: Eras): void {
   floors.push({ atMs: endMs, beganMs: startMs, state, because: `the store of ${region} had served` });
 }
 
-function sweep({ key, floors, reads }: Place, eras: Eras, resets: ReadonlyMap<string, Resets>): Violation[] {
+function sweep({ key, floors, reads }: Place, eras: Eras, resets: ReadonlyMap<string, Resets>): Found[] {
   if (floors.length === 0 || reads.length === 0) return [];
-  const violations: Violation[] = [];
+  const found: Found[] = [];
   const ended = floors.toSorted((a, b) => a.atMs - b.atMs);
   // By life of the store: how many resets lay before.
   const lives = new Map<number, Known>();
@@ -114,9 +127,9 @@ function sweep({ key, floors, reads }: Place, eras: Eras, resets: ReadonlyMap<st
     const { shown, floor, because } = lack;
     const known = floor === null ? 'what came after the restore that undid it' : String(floor);
     const what = `${process} was served counter ${shown} of ${key} from ${tier ?? 'a cache'}, after ${because} ${known}`;
-    violations.push({ invariant: 'I2', key, region, process, atMs: endMs, what });
+    found.push({ read, violation: { invariant: 'I2', key, region, process, atMs: endMs, what } });
   }
-  return violations;
+  return found;
 }
 
 /** When a region's store lost something, in order. */
