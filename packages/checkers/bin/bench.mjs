@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // How long our checkers take: `node packages/checkers/bin/bench.mjs`. Prints one JSON line for each size of history.
 import { performance } from 'node:perf_hooks';
-import { ensureBuild, main, say } from '../../testbed/bin/bootstrap.mjs';
+import { ensureBuild, main } from '../../testbed/bin/bootstrap.mjs';
 
 const SIZES = [300, 3_000, 30_000, 300_000, 1_000_000];
 /** About so many lines are judged for each figure. */
@@ -20,7 +20,9 @@ await main(async () => {
       let violations = 0;
       for (let run = 0; run < runs; run += 1) violations += checkHistory(history).length;
       const ms = (performance.now() - beganMs) / runs;
-      say(JSON.stringify({ lines, restores, ms: Number(ms.toPrecision(3)), violations }));
+      process.stdout.write(
+        `${JSON.stringify({ lines, restores, ms: Number(ms.toPrecision(3)), violations })}\n`,
+      );
     }
   }
   return 0;

@@ -57,7 +57,7 @@ describe('one thing that is wrong is found', () => {
         const invariants = checkHistory(toHistory(broken.lines)).map(({ invariant }) => invariant);
         expect(invariants).toContain(broken.invariant);
       }),
-      runs(100),
+      runs(200),
     );
     expect(found.get(name)).toBeGreaterThan(0);
   });

@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkFiles } from '../src/command.ts';
 import type { HistoryLine } from '../src/index.ts';
@@ -89,6 +91,17 @@ describe('check-history', () => {
       expect.objectContaining({ file: path, reads: 1, writes: 2, faults: 0, unknown: 1, violated: 1 }),
     ]);
     expect(files[0]!.violations).toHaveLength(1);
+  });
+
+  it('is what `npm run check-history` runs', { timeout: 120_000 }, async () => {
+    const bin = fileURLToPath(new URL('../bin/check-history.mjs', import.meta.url));
+    const child = spawn(process.execPath, [bin, '-', '--json'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    child.stdin.end(textOf(BROKEN));
+    let stdout = '';
+    child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ files: [{ file: '-', violated: 1 }] });
   });
 
   it('explains itself', async () => {

@@ -9,13 +9,13 @@ const PARENT_POLL_MS = 250;
  * terminal, npm and a caller may each send theirs); what then does not end within ten seconds is killed.
  * @param {string} file
  * @param {readonly string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, output?: 'inherit' | 'stderr' | 'ignore' }} [options]
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, input?: 'inherit' | 'ignore', output?: 'inherit' | 'stderr' | 'ignore' }} [options]
  * @returns {Promise<number>} its exit code; 128 + signal number when a signal ended it or us
  */
-export function run(file, args, { cwd, env, output = 'inherit' } = {}) {
+export function run(file, args, { cwd, env, input = 'ignore', output = 'inherit' } = {}) {
   return new Promise((resolve, reject) => {
     const to = output === 'stderr' ? 2 : output;
-    const child = spawn(file, [...args], { cwd, env, stdio: ['ignore', to, to], detached: true });
+    const child = spawn(file, [...args], { cwd, env, stdio: [input, to, to], detached: true });
     let code = 0;
     /** @type {NodeJS.Timeout | undefined} */
     let timer;
