@@ -58,7 +58,7 @@ function goesBack(
 ): Broken | null {
   if (!isQuiet(lines)) return null;
   const [counter, read] = one(
-    pairs.filter(([known, { key }]) => older(lines, key, known).length > 0),
+    pairs.filter(([known, { key, outcome }]) => outcome === 'ok' && older(lines, key, known).length > 0),
     pick,
   ) ?? [0, undefined];
   return change(lines, invariant, read, ({ key }) => ({
