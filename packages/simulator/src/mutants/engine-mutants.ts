@@ -251,7 +251,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
         to: "if (consistency.level === 'bounded') return allows(consistency, (this.#options.runtime.wallMs() % 2) + 0 * (nowMs - this.#provenAt(entry)));",
       },
     ],
-    schedules: 20_000,
+    test: 'packages/memory/test/bounded-l1.test.ts',
   },
   {
     name: 'bound-unchecked-in-l2',
