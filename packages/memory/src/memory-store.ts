@@ -192,6 +192,11 @@ export class MemoryStore implements Store {
     this.#roles.clear();
   }
 
+  /** Records kept, expired ones that were not swept yet included. */
+  get size(): number {
+    return this.#records.size;
+  }
+
   /** A copy of everything, as a Redis saves it. */
   checkpoint(): MemoryStoreCheckpoint {
     return {

@@ -53,6 +53,10 @@ export class RecordMap {
     return [...this.#slots].filter(([, { untilMs }]) => untilMs > nowMs).map(([key]) => key);
   }
 
+  get size(): number {
+    return this.#slots.size;
+  }
+
   clear(): void {
     this.#slots.clear();
     this.#values.clear();

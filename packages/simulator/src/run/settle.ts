@@ -4,6 +4,10 @@ import { rowKeyOf, SETTINGS_ROW, valueOf } from './rows.ts';
 import type { Running, World } from './world.ts';
 
 const STEP_MS = 100;
+/** A store keeps so many tidemarks for each value that it may keep. */
+const RECORDS_PER_ENTRY = 4;
+/** Timers, messages and cancelled timeouts of all processes together. */
+const EVENTS_MAX = 20_000;
 /** Back-offs of roles end within 16 s; several may follow each other. */
 const REST_MS_MAX = 90_000;
 
@@ -26,6 +30,7 @@ export async function settle(world: World, workload: Workload): Promise<string |
     if (wrong === null) break;
   }
   if (wrong !== null) return wrong;
+  checkBounds(world);
   const finals: FinalLine[] = [];
   const reads = world.places.map(({ running }) =>
     running ? readAll(world, running, finals) : Promise.resolve(),
@@ -40,6 +45,35 @@ export async function settle(world: World, workload: Workload): Promise<string |
       return `${final.process} reads an old ${final.key} after the heal`;
   }
   return null;
+}
+
+/** I14: whatever happened, nothing holds more than its limit. */
+function checkBounds({ places, stores, plan, judge, loop }: World): void {
+  const over = (what: string, count: number, max: number, region: string, process: string): void => {
+    if (count <= max) return;
+    judge.violated({
+      invariant: 'I14',
+      key: '*',
+      region,
+      process,
+      what: `${what}: ${count}, at most ${max}`,
+    });
+  };
+  for (const { running, region, name } of places) {
+    if (running) over('L1 entries', running.node.stats().l1Entries, plan.knobs.l1EntriesMax, region, name);
+  }
+  for (const [region, parts] of stores) {
+    for (const { server } of parts) {
+      over(
+        'records',
+        server.memory.size,
+        RECORDS_PER_ENTRY * plan.knobs.store.entriesMax,
+        region,
+        server.name,
+      );
+    }
+  }
+  over('events under way', loop.waiting, EVENTS_MAX, 'everywhere', 'everybody');
 }
 
 /** The first copy, or claim, that is not right; null when all are. */
