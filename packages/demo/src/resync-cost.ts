@@ -41,7 +41,7 @@ export async function resyncCosts(entries: number, changes: readonly number[]): 
   const pool = new pg.Pool({ connectionString: await postgres.createDatabase(), max: 2 });
   pool.on('error', () => {}); // The server may end first.
   const source = postgresSource({ connectionString: pool.options.connectionString! });
-  const store = await redisStore({ url: redis.url });
+  const store = await redisStore({ url: redis.url, commandTimeoutMs: 10_000 });
   try {
     await migrate(pool);
     await resyncOnce(source, store); // A new store is initialised.
