@@ -3,6 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { campaign, type CampaignReport } from './campaign.ts';
 import { explainRun } from './explain-run.ts';
 import { drawPlan } from './plan/draw-plan.ts';
+import { parsePlan } from './plan/parse-plan.ts';
 import { FAULT_KINDS, type FaultKind, type Plan } from './plan/plan.ts';
 import { formatCampaign, formatProgress } from './report.ts';
 import { runPlan, traceOf } from './run/run.ts';
@@ -32,7 +33,7 @@ interface Flags {
 
 const command = new Command('npm run sim --')
   .description(
-    'Runs the real engine on virtual time: its network, stores, source and clocks are simulated, and fail as a seed\n' +
+    'Runs the real engine on virtual time: its network, stores, source and clocks are simulated, and fail as a seed ' +
       'says. A seed is a schedule; the same seed does the same, step by step, on any machine.',
   )
   .option('--schedules <number>', 'run so many schedules, from --seed or 1 on (default: 2000)', whole)
@@ -81,11 +82,17 @@ function tell(text: string): void {
   process.stderr.write(text);
 }
 
+async function readPlan(file: string): Promise<Plan> {
+  try {
+    return parsePlan(await readFile(file, 'utf8'));
+  } catch (error) {
+    throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
 async function runOne(flags: Flags): Promise<number> {
   const progress = process.stderr.isTTY && !flags.json;
-  let plan: Plan = flags.plan
-    ? (JSON.parse(await readFile(flags.plan, 'utf8')) as Plan)
-    : drawPlan(flags.seed!, flags.faults);
+  let plan: Plan = flags.plan ? await readPlan(flags.plan) : drawPlan(flags.seed!, flags.faults);
   let result = await runPlan(plan);
   if (flags.shrink && verdictOf(result) !== 'clean') {
     const shrunk = await shrink(plan, ({ operations, faults }, runs) => {
