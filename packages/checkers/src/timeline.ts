@@ -51,12 +51,65 @@ export function timelineOf(history: History, { key, atMs, region }: Violation): 
   for (const fault of history.faults) {
     say(fault.startMs, fault.endMs, `FAULT ${fault.kind} at ${fault.target} for ${ms(fault)}`);
   }
+  for (const { atMs: whenMs, era, kept } of history.restores) {
+    const what = `RESTORE to era ${era}; counters of ${key} above ${kept[key] ?? 0} never happened`;
+    say(whenMs, whenMs, what);
+  }
+  for (const line of inside(history)) {
+    if (line.region === region && (line.key === key || line.key === '')) say(line.atMs, line.atMs, line.text);
+  }
   const sorted = found.toSorted((a, b) => a.atMs - b.atMs);
   const skipped = sorted.length - LINES_MAX;
   const lines = sorted
     .slice(-LINES_MAX)
     .map((each) => `${((each.atMs - history.run.startMs) / 1_000).toFixed(3).padStart(9)} s  ${each.text}`);
   return skipped > 0 ? [`… ${skipped} earlier lines`, ...lines] : lines;
+}
+
+interface Inside {
+  readonly region: string;
+  /** Empty: of no key. */
+  readonly key: string;
+  readonly atMs: number;
+  readonly text: string;
+}
+
+/** What happened inside, as far as the run tells it. */
+function* inside({ loads, leases, leaseEnds, told, served, levels }: History): Generator<Inside> {
+  for (const load of loads) {
+    const under = load.lease === null ? 'without a lease' : `under the lease ${load.lease}`;
+    const where = load.replica === true ? ' from a replica' : '';
+    yield {
+      ...load,
+      atMs: load.startMs,
+      text: `${load.process} loads ${load.key}${where} ${under}, for ${ms(load)}`,
+    };
+  }
+  for (const lease of leases) {
+    const forMs = (lease.untilMs - lease.atMs).toFixed(1);
+    yield {
+      ...lease,
+      text: `${lease.process} is granted the lease ${lease.token} of ${lease.key} for ${forMs} ms`,
+    };
+  }
+  for (const end of leaseEnds) yield { ...end, text: `the lease ${end.token} of ${end.key} ends` };
+  for (const each of told) {
+    yield {
+      ...each,
+      text: `${each.process} tells ${each.store} that ${each.key} has version ${each.version}`,
+    };
+  }
+  for (const each of served) {
+    yield { ...each, text: `${each.store} serves ${each.process} version ${each.version} of ${each.key}` };
+  }
+  const last = new Map<string, string | number>();
+  for (const level of levels.toSorted((a, b) => a.atMs - b.atMs)) {
+    // Only what is new is told.
+    const name = `${level.store} ${level.what}`;
+    if (last.get(name) === level.value) continue;
+    last.set(name, level.value);
+    yield { ...level, key: '', text: `the ${level.what} of ${level.store} is ${level.value}` };
+  }
 }
 
 function ms({ startMs, endMs }: { readonly startMs: number; readonly endMs: number }): string {
