@@ -81,6 +81,18 @@ describe('I6, bounded', () => {
     expect(broken(write(1, 0, 1), gone, write(3, 30, 40), read(null, 150, 160, within))).toEqual(['I6']);
   });
 
+  it('at the very instant of the bound nobody knows what came first', () => {
+    const writes = [...write(1, 0, 1), ...write(2, 10, 20)];
+    expect(broken(writes, read(1, 120, 125, within))).toEqual([]);
+    expect(broken(writes, read(1, 20, 25, { ...within, level: 'latest' }))).toEqual([]);
+  });
+
+  it('absence is none that had not begun', () => {
+    const lines = [...write(1, 0, 1), ...write(2, 200, 201, { absent: true })];
+    expect(broken(lines, read(null, 150, 199, within))).toEqual(['I6']);
+    expect(broken(lines, read(null, 150, 200, within))).toEqual([]);
+  });
+
   it('latest has a bound of nothing', () => {
     const latest = { ...within, level: 'latest' };
     const writes = [...write(1, 0, 1), ...write(2, 10, 20)];
@@ -140,6 +152,23 @@ describe('I10, availability', () => {
     ]);
   });
 
+  it('a stopped process may hold locks that the writes of others wait for, not their reads', () => {
+    const stopped = { ...fault, processes: ['eu-2#1'] };
+    expect(broken(stopped, write(1, 6, 7, { outcome: 'error', code: 'E_LOCK' }))).toEqual([]);
+    expect(broken(write(1, 0, 1), stopped, read(1, 6, 7, failed))).toEqual(['I10']);
+  });
+
+  it('a short fault within a long one ends nothing, and after the last one there is a moment', () => {
+    const away = { ...fault, sourceAway: ['eu'] };
+    const faults = [
+      { ...away, startMs: 0, endMs: 20_000 },
+      { ...away, startMs: 5, endMs: 9 },
+    ];
+    expect(broken(write(1, 0, 1), faults, read(1, 19_000, 19_001, failed))).toEqual([]);
+    expect(broken(write(1, 0, 1), faults, read(1, 25_999, 26_000, failed))).toEqual([]);
+    expect(broken(write(1, 0, 1), faults, read(1, 26_001, 26_002, failed))).toEqual(['I10']);
+  });
+
   it('a read that would rather fail may', () => {
     const asked = {
       ...failed,
@@ -183,6 +212,10 @@ describe('I4 and I5, the end', () => {
 describe('integrity', () => {
   it('what nobody wrote is not read', () => {
     expect(broken(write(1, 0, 1), read(2, 2, 3))).toEqual(['integrity']);
+  });
+
+  it('nor a value of what was deleted', () => {
+    expect(broken(write(1, 0, 1), write(2, 2, 3, { absent: true }), read(2, 4, 5))).toEqual(['integrity']);
   });
 
   it('nor what is about to be written', () => {
