@@ -5,6 +5,7 @@ import type { Violation } from './violation.ts';
 /**
  * I6: a bounded read never returns what a write had superseded that was acknowledged more than the
  * bound before the read began. `latest` is a bound of nothing. How long the read took does not matter.
+ * And what an answer says of its own age is a promise like a bound that was asked for.
  * I12: nor does it return what a restore undid more than the bound before.
  *
  * An answer is right when it is right in any era that was the present at some moment from the bound before the
@@ -13,28 +14,38 @@ import type { Violation } from './violation.ts';
 export function checkBounded(history: History, eras: Eras): Violation[] {
   const violations: Violation[] = [];
   for (const read of history.reads) {
-    const { level, value, startMs, endMs } = read;
-    if (read.outcome !== 'ok' || value === undefined) continue;
-    if (level !== 'bounded' && level !== 'latest') continue;
-    const sinceMs = startMs - (level === 'latest' ? 0 : read.boundMs!);
+    const { value, startMs, endMs } = read;
+    const boundMs = boundOf(read);
+    if (read.outcome !== 'ok' || value === undefined || boundMs === Number.POSITIVE_INFINITY) continue;
+    const sinceMs = startMs - boundMs;
     const present = eras.between(sinceMs, endMs);
-    const found = judge(read, read.key, value, sinceMs, present, eras);
+    const found = judge(read, read.key, value, boundMs, present, eras);
     if (found) violations.push(found);
-    const settings = value && judge(read, SETTINGS_KEY, value, sinceMs, present, eras);
+    const settings = value && judge(read, SETTINGS_KEY, value, boundMs, present, eras);
     if (settings) violations.push(settings);
   }
   return violations;
 }
 
+/** How old an answer may be at most: as old as was asked for, and no older than it says itself. */
+function boundOf({ level, boundMs, claimedBoundMs }: ReadLine): number {
+  const askedMs = level === 'latest' ? 0 : level === 'bounded' ? boundMs! : Number.POSITIVE_INFINITY;
+  return Math.min(askedMs, claimedBoundMs ?? Number.POSITIVE_INFINITY);
+}
+
 function judge(
-  { level, boundMs, tier, region, process, endMs }: ReadLine,
+  { level, boundMs: askedMs, tier, region, process, startMs, endMs }: ReadLine,
   key: string,
   value: Value | null,
-  sinceMs: number,
+  boundMs: number,
   present: readonly Era[],
   eras: Eras,
 ): Violation | null {
-  const asked = `${process} asked ${key} with ${level === 'latest' ? 'latest' : `bounded(${boundMs} ms)`}`;
+  const sinceMs = startMs - boundMs;
+  const how = level === 'bounded' ? `bounded(${askedMs} ms)` : level;
+  const isClaim = level !== 'latest' && boundMs !== askedMs;
+  const claim = isClaim ? `, was told that it is no older than ${boundMs} ms,` : '';
+  const asked = `${process} asked ${key} with ${how}${claim}`;
   const violated = (invariant: string, rest: string): Violation => ({
     invariant,
     key,

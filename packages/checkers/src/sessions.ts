@@ -1,6 +1,6 @@
 import type { Eras, State } from './eras.ts';
 import { type History, type ReadLine, SETTINGS_KEY, type WriteLine } from './history.ts';
-import { Known } from './known.ts';
+import { Known, type Lack } from './known.ts';
 import type { Violation } from './violation.ts';
 
 /**
@@ -73,11 +73,19 @@ class SessionCheck {
     const { value } = line;
     if (value === undefined) return [];
     const found = this.#lack(line, line.key, this.#known.get(line.key));
-    return value ? [...found, ...this.#lack(line, SETTINGS_KEY, this.#settings.get(line.key))] : found;
+    if (!value) return found;
+    const settings = this.#settings.get(line.key);
+    // Settings that it wrote itself invalidate everything.
+    return [...found, ...this.#lack(line, SETTINGS_KEY, settings, this.#known.get(SETTINGS_KEY))];
   }
 
-  #lack({ value, region, process, endMs }: ReadLine, key: string, known: Known | undefined): Violation[] {
-    const lack = known?.lackOf(value ?? null, endMs);
+  #lack(
+    { value, region, process, endMs }: ReadLine,
+    key: string,
+    ...known: (Known | undefined)[]
+  ): Violation[] {
+    let lack: Lack | null = null;
+    for (const each of known) lack ??= each?.lackOf(value ?? null, endMs) ?? null;
     if (!lack) return [];
     const after =
       lack.floor === null ? 'which was undone before what it knew came to be' : `after it knew ${lack.floor}`;

@@ -93,6 +93,17 @@ describe('I6, bounded', () => {
     expect(broken(lines, read(null, 150, 200, within))).toEqual([]);
   });
 
+  it('an answer is no older than it says', () => {
+    const writes = [...write(1, 0, 1), ...write(2, 10, 20)];
+    const claims = (ms: number | null, more: object = {}) =>
+      read(1, 200, 201, { tier: 'l1', process: 'us-1#1', region: 'us', claimedBoundMs: ms, ...more });
+    expect(broken(writes, claims(null))).toEqual([]);
+    expect(broken(writes, claims(181))).toEqual([]);
+    expect(broken(writes, claims(179))).toEqual(['I6']);
+    expect(broken(writes, claims(179, { level: 'bounded', boundMs: 1_000 }))).toEqual(['I6']);
+    expect(broken(writes, claims(1_000, { level: 'bounded', boundMs: 179 }))).toEqual(['I6']);
+  });
+
   it('latest has a bound of nothing', () => {
     const latest = { ...within, level: 'latest' };
     const writes = [...write(1, 0, 1), ...write(2, 10, 20)];
@@ -108,6 +119,20 @@ describe('I7, sessions', () => {
     const own = [...write(1, 0, 1), ...write(2, 2, 3, { session: 's' })];
     expect(broken(own, read(2, 4, 5, { ...session, process: 'us-1#1' }))).toEqual([]);
     expect(broken(own, read(1, 4, 5, { ...session, process: 'us-1#1' }))).toEqual(['I7']);
+  });
+
+  it('reads the settings that it wrote, whatever it reads', () => {
+    const settings = (counter: number): HistoryLine[] =>
+      write(counter, counter, counter + 0.5, {
+        session: 's',
+        key: '*',
+        write: `s${counter}`,
+        process: 'eu-1#1',
+      }).map((line) => ({ ...line, key: '*', write: `s${counter}` }) as HistoryLine);
+    const showing = (of: number) =>
+      read(1, 4, 5, { ...session, process: 'us-1#1', value: { counter: 1, write: 'w1', settings: of } });
+    expect(broken(write(1, 0, 1), settings(1), settings(2), showing(2))).toEqual([]);
+    expect(broken(write(1, 0, 1), settings(1), settings(2), showing(1))).toEqual(['I7']);
   });
 
   it('never goes back', () => {
