@@ -1,5 +1,6 @@
 import type { Era, Eras } from './eras.ts';
 import { type History, type ReadLine, SETTINGS_KEY, type Value } from './history.ts';
+import { rounded } from './timeline.ts';
 import type { Violation } from './violation.ts';
 
 /**
@@ -42,9 +43,9 @@ function judge(
   eras: Eras,
 ): Violation | null {
   const sinceMs = startMs - boundMs;
-  const how = level === 'bounded' ? `bounded(${askedMs} ms)` : level;
+  const how = level === 'bounded' ? `bounded(${rounded(askedMs!)} ms)` : level;
   const isClaim = level !== 'latest' && boundMs !== askedMs;
-  const claim = isClaim ? `, was told that it is no older than ${boundMs} ms,` : '';
+  const claim = isClaim ? `, was told that it is no older than ${rounded(boundMs)} ms,` : '';
   const asked = `${process} asked ${key} with ${how}${claim}`;
   const violated = (invariant: string, rest: string): Violation => ({
     invariant,

@@ -2,6 +2,7 @@ import { resetsByRegion, type Resets } from './fresh-hits.ts';
 import { groupBy } from './groups.ts';
 import type { History, LeaseEndLine, LeaseLine } from './history.ts';
 import { countUpTo } from './ranks.ts';
+import { rounded } from './timeline.ts';
 import type { Violation } from './violation.ts';
 
 /**
@@ -47,7 +48,7 @@ function checkKey(lines: readonly (LeaseLine | LeaseEndLine)[], resets: Resets |
   let live: { readonly token: string; readonly process: string; readonly untilMs: number } | null = null;
   for (const { token, process, key, region, atMs, untilMs } of granted) {
     if (live && live.token !== token && live.untilMs > atMs) {
-      const what = `${process} was granted a lease of ${key} while ${live.process} held one for another ${live.untilMs - atMs} ms`;
+      const what = `${process} was granted a lease of ${key} while ${live.process} held one for another ${rounded(live.untilMs - atMs)} ms`;
       violations.push({ invariant: 'I9', key, region, process, atMs, what });
     }
     const times = ends.get(token) ?? [];

@@ -39,7 +39,7 @@ export function timelineOf(history: History, { key, atMs, region }: Violation): 
       if (settings === undefined || seen.get(read.process) === settings) continue;
       seen.set(read.process, settings);
     } else if (read.key !== key) continue;
-    const level = read.level === 'bounded' ? `bounded(${read.boundMs})` : read.level;
+    const level = read.level === 'bounded' ? `bounded(${rounded(read.boundMs!)})` : read.level;
     const got = read.outcome === 'ok' ? shown(read.value ?? null) : `${read.outcome} (${read.code})`;
     const from = `${read.tier ?? 'one of many'}, ${read.why ?? 'no reason'}`;
     say(
@@ -114,6 +114,11 @@ function* inside({ loads, leases, leaseEnds, told, served, levels }: History): G
 
 function ms({ startMs, endMs }: { readonly startMs: number; readonly endMs: number }): string {
   return `${(endMs - startMs).toFixed(1)} ms`;
+}
+
+/** Without the digits that nobody reads. */
+export function rounded(milliseconds: number): number {
+  return Math.round(milliseconds * 10) / 10;
 }
 
 function shown(value: Value | null): string {

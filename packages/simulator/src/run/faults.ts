@@ -4,7 +4,7 @@ import type { World } from './world.ts';
 
 /** Undoes a fault; null when it had no effect. */
 type Undo = (() => void) | null;
-type FaultInfo = Partial<Pick<FaultLine, 'sourceAway' | 'processes' | 'rolledBack'>>;
+type FaultInfo = Partial<Pick<FaultLine, 'sourceAway' | 'processes' | 'rolledBack' | 'emptied'>>;
 
 interface Effect {
   readonly target: string;
@@ -134,7 +134,7 @@ const EFFECTS: Readonly<Record<FaultKind, (world: World, fault: Fault) => Effect
     oracle.emptied();
     // As a restart, it takes a moment; or it is a FLUSHALL.
     if (fault.amount < 0.5) server.state = 'refuses';
-    return { target: server.name, undo: () => (server.state = 'up'), info: { rolledBack: server.region } };
+    return { target: server.name, undo: () => (server.state = 'up'), info: { emptied: server.region } };
   },
   'store-rolled-back'(world, fault) {
     const { server, oracle } = storeAt(world, fault);
