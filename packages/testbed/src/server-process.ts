@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Server, ServerKind } from './server.ts';
 import { watch } from './watchdog.ts';
 
+/** What an earlier life leaves running may have the last word. */
+const TOO_SOON_LINES = 8;
 const READY_POLL_MS = 15;
 const READY_MAX_MS = 20_000;
 const STOP_MAX_MS = 8_000;
@@ -52,7 +54,7 @@ export class ServerProcess implements Server {
     let child = this.#spawn(command);
     while (Date.now() < untilMs) {
       if (this.#child !== child) {
-        if (!this.#kind.tooSoon?.test(await this.#logTail(1))) break;
+        if (!this.#kind.tooSoon?.test(await this.#logTail(TOO_SOON_LINES))) break;
         child = this.#spawn(command);
       }
       const ready = await this.#kind.ready(this.port).catch(() => false);
