@@ -72,16 +72,17 @@ async function catchUp(
   told: Position | null,
   parts: ResyncParts,
 ): Promise<Resynced> {
-  const since = told && comparePositions(told, horizon) < 0 ? told : horizon;
-  try {
-    return await applySince(partitions, since, told === null, parts);
-  } catch (error) {
-    if (!(error instanceof HistoryGoneError)) throw error;
-    if (since === horizon) return raiseEpoch(partitions, parts);
+  // When what the feed told is gone but the store's horizon is not, only the nodes start over.
+  const starts = told && comparePositions(told, horizon) < 0 ? [told, horizon] : [horizon];
+  for (const since of starts) {
+    try {
+      return await applySince(partitions, since, told === null || since !== starts[0], parts);
+    } catch (error) {
+      if (!(error instanceof HistoryGoneError)) throw error;
+      for (const partition of partitions) partition.breakChain();
+    }
   }
-  // Only the nodes are behind what can be told, not the store.
-  for (const partition of partitions) partition.breakChain();
-  return applySince(partitions, horizon, true, parts);
+  return raiseEpoch(partitions, parts);
 }
 
 async function applySince(
