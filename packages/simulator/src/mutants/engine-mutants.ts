@@ -259,7 +259,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     edits: [
       { file: `${NODE}l2-reader.ts`, from: "if (!allows(consistency, boundMs)) return 'unproven';", to: '' },
     ],
-    schedules: 2_000,
+    test: 'packages/memory/test/partitioned-store.test.ts',
   },
   {
     name: 'session-allows-everything',

@@ -166,7 +166,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
         to: '',
       },
     ],
-    schedules: 20_000,
+    test: 'packages/memory/test/partitioned-store.test.ts',
   },
   {
     name: 'lost-batches-unnoticed',
@@ -273,7 +273,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
         to: 'return record === null || compareVersions',
       },
     ],
-    test: 'packages/core/src/protocol/verdicts.property.test.ts',
+    test: 'packages/memory/src/memory-store.test.ts',
   },
   {
     name: 'forgotten-without-barrier',
