@@ -143,12 +143,11 @@ inline loseMark(which) {
   chain[which] = (chain[which] == MARK_THERE -> MARK_LOST : chain[which])
 }
 
-/* chainBatch: a batch whose predecessor is not there leaves no mark. */
+/* chainBatch: a batch whose predecessor is not there leaves no mark. A store without a meta keeps marks as well. */
 inline batch(writer) {
   if
-  :: !present -> chain[writer] = MARK_LOST
-  :: present && chain[writer] == MARK_LOST
-  :: present && chain[writer] != MARK_LOST ->
+  :: chain[writer] == MARK_LOST
+  :: chain[writer] != MARK_LOST ->
     loseMark(1 - writer);
     chain[writer] = MARK_THERE
   fi;
@@ -158,6 +157,11 @@ inline batch(writer) {
 #define chained(a) true
 #else
 #define chained(a) (chain[a] == MARK_THERE)
+#endif
+#ifdef WITHOUT_EDGE_MARK
+#define hasEdge(a) true
+#else
+#define hasEdge(a) (chain[a] == MARK_THERE)
 #endif
 
 /* An echo is of a ping that came before the snapshot, at most a moment before. */
@@ -380,16 +384,20 @@ proctype Applier(byte a) {
       judge()
     }
   :: atomic {
-      step[a] == INITIALISE -> step[a] = SCOPES; chain[a] = NEW_CHAIN;
+      step[a] == INITIALISE -> step[a] = SCOPES;
       if
-      :: !present ->
+      :: !present && !hasEdge(a) ->
+        step[a] = FOLLOW; snapshot = 0;
+        printf("applier %d: the store lost the edge, the resync is tried again\n", a)
+      :: !present && hasEdge(a) ->
         present = true; horizon = horizonAt[snapshot];
 #ifndef WITHOUT_BASE_AFTER_WIPE
         base = horizon;
 #endif
         printf("applier %d: initialises the store at %d\n", a, horizon)
-      :: else -> printf("applier %d: the store is initialised already\n", a)
+      :: present -> printf("applier %d: the store is initialised already\n", a)
       fi;
+      chain[a] = NEW_CHAIN;
       judge()
     }
   :: atomic {
@@ -434,17 +442,6 @@ proctype Applier(byte a) {
     }
   od
 }
-
-
-/*
- * One thing is assumed: that a store which lost everything does not lose everything again between two steps of the same
- * resync, after the edge was applied and before its meta is there.
- */
-#ifdef WITHOUT_KEPT_EDGE
-#define mayBeEmptied true
-#else
-#define mayBeEmptied (step[0] != INITIALISE && step[1] != INITIALISE)
-#endif
 
 /* Writers, other relays and zombies; loads; losses. */
 active proctype World() {
@@ -513,7 +510,7 @@ active proctype World() {
     }
 #endif
   :: atomic {
-      (present || tidemark > 0) && mayBeEmptied ->
+      (present || tidemark > 0) ->
       printf("store: emptied\n");
       present = false; horizon = 0; base = 0; tidemark = 0; filled = false; version = 0; truth = 0; oldEpoch = false;
       loseMark(0); loseMark(1); endLife;
@@ -531,7 +528,7 @@ active proctype World() {
       copy.holdsMark[0] = (chain[0] == MARK_THERE); copy.holdsMark[1] = (chain[1] == MARK_THERE)
     }
   :: atomic {
-      copy.taken && mayBeEmptied ->
+      copy.taken ->
       printf("store: goes back to the copy\n");
       present = copy.present; filled = copy.filled; oldEpoch = copy.oldEpoch;
       horizon = copy.horizon; base = copy.base; tidemark = copy.tidemark; version = copy.version; truth = copy.truth;

@@ -128,8 +128,8 @@ export const RULES: Readonly<Record<string, Rule>> = {
   },
   fold: { what: 'horizons that leave the ring are folded into base', expected: 'violated' },
   tombstones: { what: 'a tidemark is kept until base has passed it', expected: 'violated' },
-  'kept-edge': {
-    what: 'a store is not emptied again between the edge and the meta of one resync (assumed)',
+  'edge-mark': {
+    what: 'a store that was found empty is initialised only while it has its edge',
     expected: 'violated',
   },
 };
