@@ -112,6 +112,7 @@ export class Network {
       const fate = life.atCall();
       if (fate === 'dies-before') return life.kill();
       let settled = false;
+      let answered = false;
       const timer = life.runtime.timer(timeoutMs, () => {
         settled = true;
         this.#coverage.note('call-timed-out');
@@ -123,6 +124,7 @@ export class Network {
         if (back === null) return;
         this.#loop.after(back, () =>
           life.deliver(() => {
+            answered = true;
             timer.cancel();
             if (settled) return;
             settled = true;
@@ -143,8 +145,12 @@ export class Network {
       const there = this.#travel(life.region, server.region, luck.there);
       if (there !== null) this.#loop.after(there, arrive);
       if (repeatable && !this.healed && luck.repeated.happens(this.#knobs.repeat)) {
-        this.#coverage.note('request-repeated');
-        this.#loop.after((there ?? 0) + luck.again.between(1, 60), arrive);
+        // Clients send again, on a new connection, what was not answered.
+        this.#loop.after((there ?? 0) + luck.again.between(1, 60), () => {
+          if (answered) return;
+          this.#coverage.note('request-repeated');
+          arrive();
+        });
       }
       if (fate === 'dies-after') life.kill();
     });

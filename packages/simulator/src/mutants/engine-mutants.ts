@@ -82,7 +82,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
         to: 'return;',
       },
     ],
-    test: 'packages/simulator/test/past-failures.test.ts',
+    test: 'packages/memory/test/late-feed.test.ts',
   },
   {
     name: 'put-after-reset',

@@ -297,7 +297,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
         to: 'if (!this.#state && mark === "") {',
       },
     ],
-    test: 'packages/simulator/test/past-failures.test.ts',
+    test: 'packages/memory/src/memory-store.test.ts',
   },
   {
     name: 'scopes-of-a-coming-era-lost',
