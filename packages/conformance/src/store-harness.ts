@@ -25,6 +25,7 @@ export interface StoreHarnessOptions {
 export type OpenStore = (options?: StoreHarnessOptions) => Promise<StoreHarness>;
 
 export const KEY = 'city:1';
+export const OTHER = 'city:other';
 export const START: Position = { era: 1, xid: 100 };
 
 export function version(n: number, era = 1): Version {

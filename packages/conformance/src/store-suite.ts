@@ -4,6 +4,7 @@ import {
   bytes,
   fillOf,
   KEY,
+  OTHER,
   type OpenStore,
   position,
   START,
@@ -177,6 +178,35 @@ export function storeSuite(name: string, open: OpenStore): void {
         expect(await store.fill(fillOf(meta, { version: version(2), lease: 'a' }))).toBe('admitted');
         expect(await store.fill(fillOf(meta, { version: null, lease: 'b' }))).toBe('admitted');
       });
+    });
+
+    it('that ends is told to those who watch it, and to nobody who does not watch any more', async () => {
+      if (!store.watchLease) return;
+      let ends = 0;
+      const wait = { timeout: 10_000, interval: 5 };
+      const unwatch = await store.watchLease(KEY, () => (ends += 1));
+      await store.lease(OTHER, 'a', 60_000);
+      await store.release(OTHER, 'a');
+      await store.lease(KEY, 'a', 60_000);
+      await store.release(KEY, 'b');
+      await store.release(KEY, 'a');
+      await vi.waitFor(() => expect(ends).toBe(1), wait);
+      await store.lease(KEY, 'a', 60_000);
+      await store.fill(fillOf(meta, { version: version(3), lease: 'a' }));
+      await vi.waitFor(() => expect(ends).toBe(2), wait);
+      await store.lease(KEY, 'a', 60_000);
+      await store.raise([{ key: KEY, version: version(9) }]);
+      await vi.waitFor(() => expect(ends).toBe(3), wait);
+      unwatch();
+      let others = 0;
+      const unwatchOther = await store.watchLease(OTHER, () => (others += 1));
+      for (const key of [KEY, OTHER]) {
+        await store.lease(key, 'a', 60_000);
+        await store.release(key, 'a');
+      }
+      await vi.waitFor(() => expect(others).toBe(1), wait);
+      expect(ends).toBe(3);
+      unwatchOther();
     });
 
     it('a fill gives its lease back, admitted or refused', async () => {

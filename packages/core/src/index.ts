@@ -26,6 +26,7 @@ export * from './ports/telemetry.ts';
 export * from './keyspace/duration.ts';
 export * from './keyspace/params.ts';
 export * from './keyspace/keyspace.ts';
+export type { EarlyRefresh } from './keyspace/early-refresh.ts';
 export { tag } from './keyspace/tag.ts';
 export { type Codec, jsonCodec } from './keyspace/codec.ts';
 export { systemRuntime } from './runtime/system-runtime.ts';
@@ -33,6 +34,7 @@ export { bounded, type Bounded, type Consistency, type WhenUnproven } from './no
 export type { Session } from './session/session.ts';
 export { SESSION_TOKEN_LENGTH_MAX } from './session/session-token.ts';
 export { type ReadOptions, startNode, TidemarkNode, type WriteOptions, type Written } from './node/node.ts';
+export type { BreakerOptions } from './node/circuit-breaker.ts';
 export type { AnyKeyspace, NodeOptions } from './node/options.ts';
 export type { ReadResult } from './node/read-result.ts';
 export type { NodeStats } from './node/stats.ts';

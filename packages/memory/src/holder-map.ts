@@ -27,14 +27,14 @@ export class HolderMap {
     return held !== undefined && held.holder === holder && held.untilMs > nowMs;
   }
 
-  /** Gives a lease back, if it is still the holder's. */
-  give(name: string, holder: string): void {
-    if (this.#held.get(name)?.holder === holder) this.#held.delete(name);
+  /** Gives a lease back, if it is still the holder's; returns whether it was. */
+  give(name: string, holder: string): boolean {
+    return this.#held.get(name)?.holder === holder && this.#held.delete(name);
   }
 
-  /** Takes a lease away from whoever has it. */
-  void(name: string): void {
-    this.#held.delete(name);
+  /** Takes a lease away from whoever has it; returns whether anybody had. */
+  void(name: string): boolean {
+    return this.#held.delete(name);
   }
 
   clear(): void {

@@ -31,6 +31,7 @@ import {
 } from '@tidemark/core';
 import { HistoryMap } from './history-map.ts';
 import { HolderMap } from './holder-map.ts';
+import { ListenerMap } from './listener-map.ts';
 import { RecordMap } from './record-map.ts';
 
 export interface MemoryStoreOptions {
@@ -62,6 +63,7 @@ export class MemoryStore implements Store {
   #leases: HolderMap;
   #histories: HistoryMap;
   #roles = new HolderMap(ROLES_MAX);
+  readonly #ends = new ListenerMap();
   #state: StoreState | null = null;
   /** Mark of the last batch that was applied while there was no state. */
   #markWhileEmpty: string | null = null;
@@ -95,8 +97,11 @@ export class MemoryStore implements Store {
   }
 
   async release(key: string, token: string): Promise<void> {
-    this.#leases.give(key, token);
+    if (this.#leases.give(key, token)) this.#ends.emit(key);
   }
+
+  readonly watchLease = async (key: string, ended: () => void): Promise<() => void> =>
+    this.#ends.add(key, ended);
 
   async watch(watch: Watch): Promise<WatchAnswer> {
     const { key, version, lifeMs } = watch;
@@ -116,11 +121,11 @@ export class MemoryStore implements Store {
     const leased = lease !== null && this.#leases.holds(key, lease, nowMs);
     const record = this.#records.get(key, nowMs);
     const verdict = judgeFill(this.#state?.meta ?? null, record, fill, leased, this.#mayHaveForgotten(nowMs));
-    if (leased) this.#leases.give(key, lease);
     if (verdict === 'admitted') {
       const untilMs = nowMs + Math.max(this.#tombstoneTtlMs, fill.freshMs + fill.staleMs);
       this.#put(key, fillRecord(record, fill, nowMs), untilMs, nowMs);
     }
+    if (leased && this.#leases.give(key, lease)) this.#ends.emit(key);
     return verdict;
   }
 
@@ -236,7 +241,7 @@ export class MemoryStore implements Store {
       const record = raiseRecord(this.#records.get(key, nowMs), version);
       const untilMs = Math.max(this.#records.untilMs(key), nowMs + this.#tombstoneTtlMs);
       this.#put(key, record, untilMs, nowMs);
-      this.#leases.void(key);
+      if (this.#leases.void(key)) this.#ends.emit(key);
     }
   }
 

@@ -29,6 +29,7 @@ export function engineMetrics(meter: Meter, identity: Attributes): (event: Engin
   const feedGaps = counter('feed.gaps', 'Times a node lost or newly took its place in the feed');
   const bounds = duration('staleness_bound', 'Proven staleness bound at each proof');
   const storeErrors = counter('store.errors', 'Store commands that failed');
+  const breakers = counter('breaker.turns', 'Times a circuit opened, opened again after a probe, or closed');
   const roles = meter.createUpDownCounter('tidemark.role', { description: 'Roles this process leads' });
   const leading = new Set<string>();
 
@@ -68,6 +69,8 @@ export function engineMetrics(meter: Meter, identity: Attributes): (event: Engin
         return bounds.record(event.ms, { ...identity, scope: event.scope });
       case 'store-error':
         return storeErrors.add(1, { ...identity, operation: event.operation });
+      case 'breaker':
+        return breakers.add(1, { ...identity, of: event.of, name: event.name, open: event.open });
       case 'role':
         if (event.leading === leading.has(event.role)) return undefined;
         leading[event.leading ? 'add' : 'delete'](event.role);

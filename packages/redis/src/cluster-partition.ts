@@ -9,6 +9,8 @@ const CLOCK_EVERY_MS = 5_000;
 /** A cluster's client as the store of one partition uses it: the clock is that of the partition's own master. */
 export class ClusterPartition implements StoreConnection {
   readonly redis: StoreConnection['redis'];
+  /** Waiters of a cluster ask now and then. */
+  readonly leases = null;
   readonly #connection: ClusterConnection;
   readonly #time: () => Promise<readonly [seconds: string, microseconds: string]>;
   readonly #clock = new StoreClock();

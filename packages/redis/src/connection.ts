@@ -1,5 +1,6 @@
 import { StoreFormatError, StoreUnavailableError } from '@tidemark/core';
 import { type Cluster, Redis } from 'ioredis';
+import { LeaseChannels } from './lease-channels.ts';
 import type { ResolvedRedisOptions } from './options.ts';
 import { StoreClock } from './store-clock.ts';
 
@@ -16,12 +17,15 @@ export interface StoreConnection {
   nowMs(): Promise<number>;
   /** Servers that may have keys of this store. */
   scanned(): readonly Redis[];
+  /** What hears of leases that end; null where the connection can't. */
+  readonly leases: LeaseChannels | null;
   close(): Promise<void>;
 }
 
 /** One connection that reconnects by itself, and knows what Redis' clock shows. */
 export class Connection implements StoreConnection {
   readonly redis: Redis;
+  readonly leases: LeaseChannels;
   readonly #clock = new StoreClock();
   readonly #clockTimer: NodeJS.Timeout;
   readonly #connectTimeoutMs: number;
@@ -29,9 +33,10 @@ export class Connection implements StoreConnection {
   #lastError: Error | null = null;
   #closing: Promise<void> | null = null;
 
-  constructor({ url, redis: options }: ResolvedRedisOptions) {
+  constructor({ url, redis: options, commandTimeoutMs }: ResolvedRedisOptions) {
     this.#connectTimeoutMs = options.connectTimeout ?? 1_000;
     this.redis = new Redis(url, { ...options, replyMapping: 'legacy' });
+    this.leases = new LeaseChannels(this.redis, commandTimeoutMs);
     this.redis.on('error', (error: Error) => {
       this.#lastError = error; // Without a listener it would be thrown.
     });
@@ -101,6 +106,7 @@ export class Connection implements StoreConnection {
 
   async #close(): Promise<void> {
     clearInterval(this.#clockTimer);
+    this.leases.close();
     try {
       if (this.redis.status === 'ready') await this.redis.quit();
     } catch {

@@ -80,6 +80,11 @@ export class RedisStore implements Store {
     await this.#run(this.#commands.tidemarkLetGo(1, this.#names.lease(key), token));
   }
 
+  get watchLease(): Store['watchLease'] {
+    const { leases } = this.#connection;
+    return leases ? (key, ended) => leases.watch(this.#names.lease(key), ended) : undefined;
+  }
+
   async watch({ key, version, scope, asOf, lifeMs }: Watch): Promise<WatchAnswer> {
     if (!isKey(key) || !isVersion(version)) {
       throw new FormatError(`a watch of ${JSON.stringify(key)} has no valid key and version`);

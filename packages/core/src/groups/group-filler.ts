@@ -1,6 +1,7 @@
 import { deepFreeze, validate } from '../keyspace/codec.ts';
 import type { ParamTypes } from '../keyspace/params.ts';
 import type { AnyKeyspace, ResolvedOptions } from '../node/options.ts';
+import { lifetime } from '../node/lifetime.ts';
 import type { FillWord, StoreFiller } from '../node/store-filler.ts';
 import { type GroupSource, MEMBER_BATCH_MAX, type StagedMember } from '../ports/groups.ts';
 import type { SourceLabels } from '../ports/source.ts';
@@ -108,8 +109,9 @@ export class GroupFiller {
             moved: null,
             exact: false,
           };
+          const life = lifetime(members, decoded, this.#options.runtime.random());
           const meta = metas[partitionOf(cacheKey, metas.length)];
-          return meta ? this.#filler.fill(members, cacheKey, meta, loaded, null) : 'refused';
+          return meta ? this.#filler.fill(members, cacheKey, meta, loaded, null, life) : 'refused';
         }),
       );
       filled += words.filter((word) => word === 'admitted').length;

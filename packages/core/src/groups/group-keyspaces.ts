@@ -1,4 +1,5 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
+import { earlyRule } from '../keyspace/early-refresh.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
 import { keyDecoder, keyEncoder, type Params, type ParamTypes } from '../keyspace/params.ts';
 import { KeyError } from '../ports/errors.ts';
@@ -14,6 +15,16 @@ import type { Group } from './group.ts';
 
 const POINTER_TTL_MS = 5 * 60_000;
 const POINTER_NEGATIVE_TTL_MS = 10_000;
+
+/** Nothing but a TTL. */
+const PLAIN = {
+  staleMs: 0,
+  staleIfErrorMs: 0,
+  softTimeoutMs: Number.POSITIVE_INFINITY,
+  hardTimeoutMs: Number.POSITIVE_INFINITY,
+  early: earlyRule('group', { beta: 1 }),
+  ttlJitter: 0.1,
+} as const;
 
 /** What the pointer of a group says. */
 export interface Pointer {
@@ -48,7 +59,7 @@ export function pointerKeyspace(groups: GroupSource): Keyspace<{ group: 'string'
     name: 'group',
     schemaVersion: 1,
     ttlMs: POINTER_TTL_MS,
-    staleMs: 0,
+    ...PLAIN,
     negativeTtlMs: POINTER_NEGATIVE_TTL_MS,
     schema: POINTER_SCHEMA,
     load: async ({ group }: { readonly group: string }) => {
@@ -96,7 +107,7 @@ export function memberKeyspace<P extends ParamTypes, V>(
     generation,
     schemaVersion: group.schemaVersion,
     ttlMs: group.ttlMs,
-    staleMs: 0,
+    ...PLAIN,
     // Absence is as immutable as a value.
     negativeTtlMs: group.ttlMs,
     schema: group.schema,

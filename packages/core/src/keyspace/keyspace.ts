@@ -4,6 +4,7 @@ import type { SqlExecutor } from '../ports/sql.ts';
 import { isKeyspaceName } from '../protocol/key.ts';
 import { RETAIN_MAX } from '../protocol/retained.ts';
 import { type Duration, durationMs } from './duration.ts';
+import { type EarlyRefresh, type EarlyRule, earlyRule } from './early-refresh.ts';
 import { keyDecoder, keyEncoder, type Params, type ParamTypes } from './params.ts';
 import { RESERVED_KEYSPACES } from './tag.ts';
 
@@ -60,6 +61,25 @@ export interface KeyspaceOptions<P extends ParamTypes, V, Db> {
   readonly ttl?: Duration;
   /** How long a value past its TTL may be served while it is reloaded. Default 0. */
   readonly staleWhileRevalidate?: Duration;
+  /**
+   * How long a value past its TTL may be served when it can't be loaded: the load fails, takes longer than
+   * `softTimeout`, or is shed. Never one that is known to be invalidated. Default 0.
+   */
+  readonly staleIfError?: Duration;
+  /**
+   * A reader waits no longer than this for a load when a value past its TTL can be served instead
+   * (`staleIfError`). The load goes on and fills the caches. Default: as long as the load takes.
+   */
+  readonly softTimeout?: Duration;
+  /**
+   * A reader waits no longer than this for a load: then it gets a value past its TTL or, without one,
+   * `E_LOAD_TIMEOUT`. The load goes on, up to the node's `loadTimeout`. Default: as long as the load takes.
+   */
+  readonly hardTimeout?: Duration;
+  /** Reloads before the TTL ends, so that readers of a hot key never meet its end. Default `{ beta: 1 }`. */
+  readonly earlyRefresh?: EarlyRefresh;
+  /** Shortens each TTL by a random share up to this, 0 to 0.9: what came together does not end together. Default 0.1. */
+  readonly ttlJitter?: number;
   /** How long absence is fresh. Default: 10 seconds, at most the TTL. */
   readonly negativeTtl?: Duration;
 }
@@ -71,6 +91,13 @@ export interface Keyspace<P extends ParamTypes = ParamTypes, V = unknown, Db = u
   readonly ttlMs: number;
   readonly staleMs: number;
   readonly negativeTtlMs: number;
+  readonly staleIfErrorMs: number;
+  /** Infinity for none. */
+  readonly softTimeoutMs: number;
+  /** Infinity for none. */
+  readonly hardTimeoutMs: number;
+  readonly early: EarlyRule;
+  readonly ttlJitter: number;
   readonly schema: StandardSchemaV1<unknown, V> | undefined;
   readonly load: KeyspaceOptions<P, V, Db>['load'];
   readonly loadMany: KeyspaceOptions<P, V, Db>['loadMany'];
@@ -87,6 +114,8 @@ export interface Keyspace<P extends ParamTypes = ParamTypes, V = unknown, Db = u
 const ON_WRITE: readonly OnWrite[] = ['invalidate', 'update', 'refresh'];
 const DEFAULT_TTL_MS = 5 * 60_000;
 const DEFAULT_NEGATIVE_TTL_MS = 10_000;
+const DEFAULT_TTL_JITTER = 0.1;
+const TTL_JITTER_MAX = 0.9;
 
 /**
  * Declares a keyspace.
@@ -121,6 +150,12 @@ export function keyspace<const P extends ParamTypes, V, Db = SqlExecutor>(
     throw new ConfigurationError(`keyspace ${name}: retain must be a whole number from 0 to ${RETAIN_MAX}`);
   }
   const ttlMs = durationMs(options.ttl ?? DEFAULT_TTL_MS, `keyspace ${name}, ttl`);
+  const { ttlJitter = DEFAULT_TTL_JITTER } = options;
+  if (!(ttlJitter >= 0 && ttlJitter <= TTL_JITTER_MAX)) {
+    throw new ConfigurationError(`keyspace ${name}: ttlJitter must be a number from 0 to ${TTL_JITTER_MAX}`);
+  }
+  const timeout = (value: Duration | undefined, what: string): number =>
+    value === undefined ? Number.POSITIVE_INFINITY : durationMs(value, `keyspace ${name}, ${what}`);
   return Object.freeze({
     name,
     schemaVersion,
@@ -130,6 +165,11 @@ export function keyspace<const P extends ParamTypes, V, Db = SqlExecutor>(
       options.negativeTtl ?? Math.min(ttlMs, DEFAULT_NEGATIVE_TTL_MS),
       `keyspace ${name}, negativeTtl`,
     ),
+    staleIfErrorMs: durationMs(options.staleIfError ?? 0, `keyspace ${name}, staleIfError`),
+    softTimeoutMs: timeout(options.softTimeout, 'softTimeout'),
+    hardTimeoutMs: timeout(options.hardTimeout, 'hardTimeout'),
+    early: earlyRule(name, options.earlyRefresh ?? { beta: 1 }),
+    ttlJitter,
     schema: options.schema,
     load: options.load,
     loadMany: options.loadMany,

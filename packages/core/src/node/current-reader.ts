@@ -59,7 +59,16 @@ export class CurrentReader {
     if (entry && nowMs < entry.staleUntilMs) {
       const { value, version, scope, dependencies } = entry;
       const unproven = { stalenessBoundMs: Number.POSITIVE_INFINITY, why: 'fresh' } as const;
-      const held: ServedResult = { value, tier: 'l1', version, scope, dependencies, ...unproven };
+      const held: ServedResult = {
+        value,
+        tier: 'l1',
+        version,
+        scope,
+        freshUntilMs: entry.freshUntilMs,
+        due: false,
+        dependencies,
+        ...unproven,
+      };
       const checked = await labels.ask([key, ...held.dependencies.map((each) => each.key)]);
       return this.#reached(held, checked) ?? this.#renew(miss, null, checked);
     }

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Label } from '../protocol/dependency.ts';
 import { compareVersions, type Version } from '../protocol/version.ts';
 import { Dependents } from './dependents.ts';
+import { estimateBytes } from './estimate-bytes.ts';
 
 /** A decoded, frozen value in this process. Times are on the node's monotonic clock. */
 export interface L1Entry {
@@ -10,11 +11,24 @@ export interface L1Entry {
   readonly version: Version | null;
   /** Version `n` of the keyspace's scope key that the value was loaded under. */
   readonly scope: number;
+  /** From here on a read may have to have it reloaded. */
+  readonly refreshFromMs: number;
   readonly freshUntilMs: number;
+  /** Until then it is served while it is reloaded. */
   readonly staleUntilMs: number;
+  /** Until then it is served when it can't be loaded. */
+  readonly endsAtMs: number;
   /** When it was loaded here from the primary; else -Infinity. */
   readonly loadedAtMs: number;
   readonly dependencies: readonly Label[];
+}
+
+export interface L1Options {
+  readonly entriesMax: number;
+  /** As `estimateBytes` counts. */
+  readonly bytesMax: number;
+  /** Whether entries are taken at once (a node that is alone), or only after `join`. */
+  readonly open: boolean;
 }
 
 const ignore = (): void => {};
@@ -32,15 +46,20 @@ export class L1Cache {
   #life = 0;
   #open: boolean;
 
-  /** @param open whether entries are taken at once (a node that is alone), or only after `join` */
-  constructor(entriesMax: number, open: boolean) {
+  constructor({ entriesMax, bytesMax, open }: L1Options) {
     this.#entries = new LRUCache({
       max: entriesMax,
+      maxSize: bytesMax,
+      sizeCalculation: (entry, key) => estimateBytes(key, entry.value),
       dispose: (entry, key) => {
         if (entry.dependencies.length > 0) this.#dependents.remove(key, entry.dependencies);
       },
     });
     this.#open = open;
+  }
+
+  get bytes(): number {
+    return this.#entries.calculatedSize;
   }
 
   get size(): number {

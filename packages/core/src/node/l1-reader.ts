@@ -1,13 +1,20 @@
 import type { Params, ParamTypes } from '../keyspace/params.ts';
 import { noTelemetry } from '../ports/telemetry.ts';
-import { VERSION_NONE, type Version } from '../protocol/version.ts';
-import { allows, type Consistency, isUnproven } from './consistency.ts';
+import { allows, type CacheConsistency, type Consistency, isUnproven } from './consistency.ts';
 import type { FreshnessProof } from './freshness-proof.ts';
 import type { L1Cache, L1Entry } from './l1-cache.ts';
+import { isDue, type LoadTimes } from './load-times.ts';
 import type { Miss } from './miss.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
 import type { ServedResult } from './read-result.ts';
 import type { Counters } from './stats.ts';
+
+interface Parts {
+  readonly l1: L1Cache;
+  readonly proof: FreshnessProof;
+  readonly times: LoadTimes;
+  readonly counters: Counters;
+}
 
 /** What L1 may serve: synchronous, without I/O, and without an allocation for eventual reads. */
 export class L1Reader {
@@ -15,19 +22,19 @@ export class L1Reader {
   readonly #l1: L1Cache;
   readonly #proof: FreshnessProof;
   readonly #counters: Counters;
-  readonly #revalidate: (miss: Miss, version: Version) => void;
+  readonly #times: LoadTimes;
+  readonly #revalidate: (miss: Miss, entry: L1Entry) => void;
   readonly #observed: boolean;
 
   constructor(
     options: ResolvedOptions<unknown, unknown>,
-    l1: L1Cache,
-    proof: FreshnessProof,
-    counters: Counters,
-    revalidate: (miss: Miss, version: Version) => void,
+    { l1, proof, times, counters }: Parts,
+    revalidate: (miss: Miss, entry: L1Entry) => void,
   ) {
     this.#options = options;
     this.#l1 = l1;
     this.#proof = proof;
+    this.#times = times;
     this.#counters = counters;
     this.#revalidate = revalidate;
     this.#observed = options.telemetry !== noTelemetry;
@@ -44,15 +51,22 @@ export class L1Reader {
     const nowMs = this.#options.runtime.monoMs();
     if (nowMs >= entry.staleUntilMs) return undefined;
     if (consistency !== 'eventual' && !this.#mayServe(key, entry, consistency, nowMs)) return undefined;
-    if (nowMs >= entry.freshUntilMs) {
-      this.#revalidate({ keyspace, params, key, ticket: this.#l1.ticket() }, entry.version ?? VERSION_NONE);
-    }
+    if (nowMs >= entry.refreshFromMs) this.#mayRefresh(keyspace, params, key, entry, nowMs);
     this.#counters.reads += 1;
     this.#counters.l1Hits += 1;
     if (this.#observed) {
       this.#options.telemetry.record({ type: 'read', keyspace: keyspace.name, tier: 'l1', why: 'fresh' });
     }
     return entry;
+  }
+
+  /** The entry past all its times that may still be served when it can't be loaded. */
+  lastResort(key: string, consistency: CacheConsistency): ServedResult | null {
+    const entry = this.#l1.get(key);
+    const nowMs = this.#options.runtime.monoMs();
+    if (!entry || nowMs >= entry.endsAtMs) return null;
+    if (!allows(consistency, nowMs - this.#provenAt(entry))) return null;
+    return this.describe(entry, consistency);
   }
 
   /** The entry as a read result. */
@@ -65,10 +79,26 @@ export class L1Reader {
       tier: 'l1',
       version: entry.version,
       scope: entry.scope,
+      freshUntilMs: entry.freshUntilMs,
+      due: false,
       dependencies: entry.dependencies,
       stalenessBoundMs: boundMs,
       why: isUnproven(consistency, boundMs) ? 'unproven' : age,
     };
+  }
+
+  #mayRefresh(
+    keyspace: AnyKeyspace,
+    params: Params<ParamTypes>,
+    key: string,
+    entry: L1Entry,
+    nowMs: number,
+  ): void {
+    const leftMs = entry.freshUntilMs - nowMs;
+    if (leftMs <= 0) this.#counters.staleServes += 1;
+    if (isDue(keyspace, leftMs, this.#times, this.#options.runtime)) {
+      this.#revalidate({ keyspace, params, key, ticket: this.#l1.ticket() }, entry);
+    }
   }
 
   #mayServe(

@@ -1,9 +1,11 @@
 import { deepFreeze, validate } from '../keyspace/codec.ts';
+import type { MissReason } from '../ports/telemetry.ts';
 import { judgeDependency } from '../protocol/dependency.ts';
 import { judgeRecord, type StoredValue } from '../protocol/record.ts';
 import { allows, type CacheConsistency, isUnproven } from './consistency.ts';
 import type { FreshnessProof } from './freshness-proof.ts';
 import type { L1Cache } from './l1-cache.ts';
+import { isDue, type LoadTimes } from './load-times.ts';
 import type { Miss } from './miss.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
 import { ReadBatcher, type RecordAnswer } from './read-batcher.ts';
@@ -14,7 +16,7 @@ const READ_BATCH_MAX = 512;
 const UNPROVEN = Number.NEGATIVE_INFINITY;
 
 type Result = ServedResult;
-export type WhyNot = Exclude<Result['why'], 'fresh' | 'stale'>;
+export type WhyNot = MissReason;
 
 /** What the store says about a key, and about all that its value was made from. */
 export interface L2Answer extends RecordAnswer {
@@ -30,6 +32,7 @@ interface Knowledge {
   readonly l1: L1Cache;
   readonly proof: FreshnessProof;
   readonly floors: SeenFloors;
+  readonly times: LoadTimes;
 }
 
 /** Reads the region's store and judges what it answers by all that the node knows. */
@@ -47,7 +50,7 @@ export class L2Reader {
     this.#options = options;
     this.#knowledge = knowledge;
     this.#failed = failed;
-    this.#batcher = options.store && new ReadBatcher(options.store, READ_BATCH_MAX);
+    this.#batcher = options.store && new ReadBatcher(options.store, READ_BATCH_MAX, options);
   }
 
   /** Null when the store is away. */
@@ -81,10 +84,14 @@ export class L2Reader {
     }
   }
 
-  /** The result when the store's answer may be served, else why not. */
-  judge(miss: Miss, answer: L2Answer, consistency: CacheConsistency): Result | WhyNot {
+  /**
+   * The result when the store's answer may be served, else why not.
+   *
+   * @param lastResort whether what is kept for failed loads may be served
+   */
+  judge(miss: Miss, answer: L2Answer, consistency: CacheConsistency, lastResort = false): Result | WhyNot {
     const { keyspace, key } = miss;
-    const { l1, proof, floors } = this.#knowledge;
+    const { l1, proof, floors, times } = this.#knowledge;
     const { meta, record, nowMs: storeNowMs } = answer;
     const value = record?.value;
     if (!meta || !value) return 'absent';
@@ -92,6 +99,8 @@ export class L2Reader {
     const ageMs = Math.max(0, storeNowMs - value.filledAtMs);
     const freshness = judgeRecord(meta, record, keyspace.name, keyspace.schemaVersion, ageMs);
     if (freshness !== 'fresh' && freshness !== 'stale') return freshness;
+    const leftMs = value.freshMs - ageMs;
+    if (!lastResort && leftMs <= -Math.min(value.staleMs, keyspace.staleMs)) return 'expired';
     const nowMs = this.#options.runtime.monoMs();
     let closedMs = proof.closedFor(meta);
     let shown = proof.shows(meta);
@@ -107,6 +116,7 @@ export class L2Reader {
     if (!allows(consistency, boundMs)) return 'unproven';
     const decoded = this.#decode(keyspace, key, value);
     if (!decoded) return 'schema';
+    const freshUntilMs = nowMs + leftMs;
     if (shown) {
       l1.put(
         key,
@@ -114,8 +124,10 @@ export class L2Reader {
           value: decoded.value,
           version: value.version,
           scope: value.scope,
-          freshUntilMs: nowMs + value.freshMs - ageMs,
-          staleUntilMs: nowMs + value.freshMs + value.staleMs - ageMs,
+          refreshFromMs: freshUntilMs - keyspace.early.windowMs(times.of(keyspace.name)),
+          freshUntilMs,
+          staleUntilMs: freshUntilMs + Math.min(value.staleMs, keyspace.staleMs),
+          endsAtMs: freshUntilMs + value.staleMs,
           loadedAtMs: UNPROVEN,
           dependencies: value.dependencies,
         },
@@ -127,6 +139,8 @@ export class L2Reader {
       tier: 'l2',
       version: value.version,
       scope: value.scope,
+      freshUntilMs,
+      due: isDue(keyspace, leftMs, times, this.#options.runtime),
       dependencies: value.dependencies,
       stalenessBoundMs: boundMs,
       why: isUnproven(consistency, boundMs) ? 'unproven' : freshness,

@@ -1,5 +1,6 @@
-import { sleep } from '../runtime/sleep.ts';
+import type { CacheConsistency } from './consistency.ts';
 import type { L2Reader } from './l2-reader.ts';
+import type { LeaseEnds } from './lease-ends.ts';
 import type { Miss } from './miss.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { ServedResult } from './read-result.ts';
@@ -7,6 +8,22 @@ import type { StoreFiller } from './store-filler.ts';
 
 const POLL_FIRST_MS = 4;
 const POLL_MAX_MS = 64;
+/** Between questions when the store tells of the end: nobody tells of a lease that expires, or of a lost word. */
+const TOLD_POLL_MS = 250;
+
+interface Parts {
+  readonly options: ResolvedOptions<unknown, unknown>;
+  readonly l2: L2Reader;
+  readonly filler: StoreFiller;
+  readonly ends: LeaseEnds;
+}
+
+/** What a waiter takes. */
+export interface WaitTerms {
+  readonly consistency: CacheConsistency;
+  /** Whether a value past its TTL is not what is waited for. */
+  readonly fresh: boolean;
+}
 
 /**
  * Another process loads the key: waits for its fill, its lease, or until it took too long.
@@ -14,28 +31,36 @@ const POLL_MAX_MS = 64;
  * @returns its value; or whether the lease is now held by `token`
  */
 export async function awaitFill(
-  { runtime, leaseWaitMs, telemetry }: ResolvedOptions<unknown, unknown>,
-  l2: L2Reader,
-  filler: StoreFiller,
+  { options: { runtime, leaseWaitMs, telemetry }, l2, filler, ends }: Parts,
   miss: Miss,
   token: string,
+  { consistency, fresh }: WaitTerms,
 ): Promise<ServedResult | boolean> {
   const beganMs = runtime.monoMs();
+  const end = await ends.watch(miss.key);
   let outcome: ServedResult | boolean = false;
-  for (let pollMs = POLL_FIRST_MS; runtime.monoMs() - beganMs < leaseWaitMs;) {
-    await sleep(runtime, pollMs);
-    pollMs = Math.min(POLL_MAX_MS, pollMs * 2);
-    const answer = await l2.ask(miss);
-    if (!answer) break;
-    const found = l2.judge(miss, answer, 'eventual');
-    if (typeof found === 'object') {
-      outcome = found;
-      break;
+  try {
+    // Asked once before the first wait: the lease may have ended before it was watched.
+    let pollMs = end.told ? 0 : POLL_FIRST_MS;
+    for (;;) {
+      const leftMs = leaseWaitMs - (runtime.monoMs() - beganMs);
+      if (leftMs <= 0) break;
+      if (pollMs > 0) await end.next(Math.min(leftMs, pollMs));
+      pollMs = end.told ? TOLD_POLL_MS : Math.min(POLL_MAX_MS, pollMs * 2);
+      const answer = await l2.ask(miss);
+      if (!answer) break;
+      const found = l2.judge(miss, answer, consistency);
+      if (typeof found === 'object' && !(fresh && found.why === 'stale')) {
+        outcome = found;
+        break;
+      }
+      if (await filler.lease(miss.key, token)) {
+        outcome = true;
+        break;
+      }
     }
-    if (await filler.lease(miss.key, token)) {
-      outcome = true;
-      break;
-    }
+  } finally {
+    end.stop();
   }
   telemetry.record({ type: 'lease-wait', keyspace: miss.keyspace.name, ms: runtime.monoMs() - beganMs });
   return outcome;

@@ -9,7 +9,9 @@ import type { Position } from '../protocol/position.ts';
 import type { StoreMeta } from '../protocol/record.ts';
 import { compareVersions, type Version } from '../protocol/version.ts';
 import { checkDependencies, isSameLabel, LabelBook } from './label-book.ts';
+import type { LoadTimes } from './load-times.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
+import { SourceCircuit } from './source-circuit.ts';
 import { livePin } from './version-history.ts';
 
 /** Parameters of some keyspace; `AnyKeyspace` has erased which. */
@@ -68,21 +70,31 @@ export class Loader {
   readonly #source: SourceOfTruth | null;
   readonly #options: ResolvedOptions<unknown, unknown>;
   readonly #limit: LimitFunction;
+  readonly #circuit: SourceCircuit;
+  readonly #times: LoadTimes;
 
-  constructor(options: ResolvedOptions<unknown, unknown>) {
+  constructor(options: ResolvedOptions<unknown, unknown>, times: LoadTimes) {
     this.#source = options.source;
     this.#options = options;
     this.#limit = pLimit(options.loadConcurrencyMax);
+    this.#circuit = new SourceCircuit(options);
+    this.#times = times;
+  }
+
+  /** Loads that wait for their turn. */
+  get waiting(): number {
+    return this.#limit.pendingCount;
   }
 
   /**
    * One for each key, in order.
    *
-   * @throws OverloadedError, LoadTimeoutError, SchemaError, and whatever the loader throws
+   * @throws OverloadedError, CircuitOpenError, LoadTimeoutError, SchemaError, and whatever the loader throws
    */
   async load(request: LoadRequest): Promise<Loaded[]> {
     const { telemetry, runtime, loadConcurrencyMax, loadQueueMax } = this.#options;
     const { keyspace, keys } = request;
+    this.#circuit.assertMayBegin(keyspace.name);
     const waiting = this.#limit.activeCount + this.#limit.pendingCount - loadConcurrencyMax;
     if (waiting >= loadQueueMax) throw new OverloadedError(waiting);
     return this.#limit(() =>
@@ -94,16 +106,15 @@ export class Loader {
           const startedAtMs = runtime.monoMs();
           let ok = false;
           try {
-            const loaded = await this.#withTimeout(keys[0]!, (signal) => this.#read(request, signal));
+            const loaded = await this.#circuit.run(keyspace.name, () =>
+              this.#withTimeout(keys[0]!, (signal) => this.#read(request, signal)),
+            );
             ok = true;
             return loaded.map((each) => ({ ...each, startedAtMs }));
           } finally {
-            telemetry.record({
-              type: 'load',
-              keyspace: keyspace.name,
-              ms: runtime.monoMs() - startedAtMs,
-              ok,
-            });
+            const ms = runtime.monoMs() - startedAtMs;
+            if (ok) this.#times.add(keyspace.name, ms);
+            telemetry.record({ type: 'load', keyspace: keyspace.name, ms, ok });
           }
         },
       ),

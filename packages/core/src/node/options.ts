@@ -13,9 +13,12 @@ import type { AnyGroup } from '../groups/group.ts';
 import type { ParamTypes } from '../keyspace/params.ts';
 import { keyspaceOf } from '../protocol/key.ts';
 import { systemRuntime } from '../runtime/system-runtime.ts';
+import { type BreakerOptions, type BreakerRule, breakerRule } from './circuit-breaker.ts';
 import type { Consistency } from './consistency.ts';
 
 const SECRET_LENGTH_MIN = 16;
+const STORE_BREAKER: BreakerRule = { failures: 5, resetAfterMs: 1_000 };
+const SOURCE_BREAKER: BreakerRule = { failures: 20, resetAfterMs: 1_000 };
 
 /** Any keyspace, whatever its types. */
 // oxlint-disable-next-line typescript/no-explicit-any -- a list of keyspaces of different types has no narrower type
@@ -53,6 +56,8 @@ export interface NodeOptions<Db = unknown, Tx = unknown> {
   readonly exactLabels?: boolean;
   /** Default 10,000. */
   readonly l1EntriesMax?: number;
+  /** Memory for L1 values, about; the least recently read goes first. Default 64 MiB. */
+  readonly l1BytesMax?: number;
   /** Hard timeout of one load. Default 10 s; must stay below half the store's tombstone life. */
   readonly loadTimeout?: Duration;
   /** Loads at a time. Default 32. */
@@ -61,6 +66,13 @@ export interface NodeOptions<Db = unknown, Tx = unknown> {
   readonly loadQueueMax?: number;
   /** How long a reader waits for another process that loads the same key. Default 2 s. */
   readonly leaseWait?: Duration;
+  /**
+   * When reads go on without a store that fails, or hangs until its command timeout. Default: after 5 failures
+   * in a row, for 1 s at first. False: each read tries.
+   */
+  readonly storeBreaker?: BreakerOptions | false;
+  /** When loads of a keyspace fail at once with `E_CIRCUIT_OPEN`. Default: after 20 failures in a row, for 1 s at first. */
+  readonly sourceBreaker?: BreakerOptions | false;
   /** How often freshness is proven anew. Default 500 ms. */
   readonly pingInterval?: Duration;
   readonly codec?: Codec;
@@ -81,6 +93,10 @@ export interface ResolvedOptions<Db, Tx> {
   readonly sessionSecrets: readonly string[];
   readonly exactLabels: boolean;
   readonly l1EntriesMax: number;
+  readonly l1BytesMax: number;
+  /** Null for none. */
+  readonly storeBreaker: BreakerRule | null;
+  readonly sourceBreaker: BreakerRule | null;
   readonly loadTimeoutMs: number;
   readonly loadConcurrencyMax: number;
   readonly loadQueueMax: number;
@@ -130,6 +146,9 @@ export function resolveOptions<Db, Tx>(options: NodeOptions<Db, Tx>): ResolvedOp
     sessionSecrets: secrets(options.sessionSecrets ?? []),
     exactLabels: options.exactLabels ?? (options.sessionSecrets ?? []).length > 0,
     l1EntriesMax: count(options.l1EntriesMax ?? 10_000, 'l1EntriesMax'),
+    l1BytesMax: count(options.l1BytesMax ?? 64 * 1024 * 1024, 'l1BytesMax'),
+    storeBreaker: breakerRule(options.storeBreaker, 'storeBreaker', STORE_BREAKER),
+    sourceBreaker: breakerRule(options.sourceBreaker, 'sourceBreaker', SOURCE_BREAKER),
     loadTimeoutMs: durationMs(options.loadTimeout ?? '10s', 'loadTimeout'),
     loadConcurrencyMax: count(options.loadConcurrencyMax ?? 32, 'loadConcurrencyMax'),
     loadQueueMax: count(options.loadQueueMax ?? 10_000, 'loadQueueMax'),

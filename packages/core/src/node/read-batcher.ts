@@ -1,6 +1,9 @@
-import type { Store } from '../ports/store.ts';
+import { StoreUnavailableError } from '../ports/errors.ts';
+import type { Store, StoreAnswer } from '../ports/store.ts';
 import type { StoreMeta, StoredRecord } from '../protocol/record.ts';
 import { split } from '../store/partitioned-store.ts';
+import { CircuitBreaker } from './circuit-breaker.ts';
+import type { ResolvedOptions } from './options.ts';
 
 /** One key's part of a store answer. */
 export interface RecordAnswer {
@@ -16,15 +19,22 @@ interface Waiter {
   reject(error: unknown): void;
 }
 
-/** Sends the reads of one turn of the event loop as one command. */
+/**
+ * Sends the reads of one turn of the event loop as one command. A partition that fails is left alone for a
+ * while: its reads then reject at once.
+ */
 export class ReadBatcher {
   readonly #partitions: readonly Store[];
+  readonly #breakers: readonly CircuitBreaker[];
   readonly #batchMax: number;
+  readonly #options: Pick<ResolvedOptions<unknown, unknown>, 'runtime' | 'telemetry'>;
   #waiting: Waiter[] = [];
 
-  constructor(store: Store, batchMax: number) {
+  constructor(store: Store, batchMax: number, options: ResolvedOptions<unknown, unknown>) {
     this.#partitions = store.partitions ?? [store];
+    this.#breakers = this.#partitions.map(() => new CircuitBreaker(options.storeBreaker));
     this.#batchMax = batchMax;
+    this.#options = options;
   }
 
   read(key: string): Promise<RecordAnswer> {
@@ -40,17 +50,37 @@ export class ReadBatcher {
     // Each partition is asked by itself: one that is away must not fail the others' keys.
     for (const [i, part] of split(waiting, this.#partitions.length, ({ key }) => key)) {
       for (let start = 0; start < part.length; start += this.#batchMax) {
-        void this.#send(this.#partitions[i]!, part.slice(start, start + this.#batchMax));
+        void this.#send(i, part.slice(start, start + this.#batchMax));
       }
     }
   };
 
-  async #send(store: Store, waiters: readonly Waiter[]): Promise<void> {
+  async #send(partition: number, waiters: readonly Waiter[]): Promise<void> {
+    const { runtime } = this.#options;
+    const breaker = this.#breakers[partition]!;
+    const wasOpen = !breaker.isClosed;
     try {
-      const { meta, records, nowMs } = await store.read(waiters.map(({ key }) => key));
+      if (!breaker.allows(runtime.monoMs())) throw new StoreUnavailableError('its circuit is open');
+      const { meta, records, nowMs } = await this.#read(partition, waiters, breaker);
+      if (wasOpen) this.#tell(partition, false);
       waiters.forEach((waiter, i) => waiter.resolve({ meta, record: records[i] ?? null, nowMs }));
     } catch (error) {
       for (const waiter of waiters) waiter.reject(error);
     }
+  }
+
+  async #read(partition: number, waiters: readonly Waiter[], breaker: CircuitBreaker): Promise<StoreAnswer> {
+    try {
+      const answer = await this.#partitions[partition]!.read(waiters.map(({ key }) => key));
+      breaker.succeeded();
+      return answer;
+    } catch (error) {
+      if (breaker.failed(this.#options.runtime.monoMs())) this.#tell(partition, true);
+      throw error;
+    }
+  }
+
+  #tell(partition: number, open: boolean): void {
+    this.#options.telemetry.record({ type: 'breaker', of: 'store', name: String(partition), open });
   }
 }

@@ -2,7 +2,6 @@ import type { Params, ParamTypes } from '../keyspace/params.ts';
 import { noTelemetry } from '../ports/telemetry.ts';
 import type { Invalidation } from '../protocol/event.ts';
 import { isScopeKey } from '../protocol/key.ts';
-import type { StoreMeta } from '../protocol/record.ts';
 import { maxVersion, VERSION_NONE, type Version } from '../protocol/version.ts';
 import type { Claim } from '../protocol/wire.ts';
 import { assertMayBypass, type CacheConsistency, type Consistency, needsVersion } from './consistency.ts';
@@ -11,20 +10,30 @@ import { FreshnessProof } from './freshness-proof.ts';
 import { L1Cache, type L1Entry } from './l1-cache.ts';
 import { L1Reader } from './l1-reader.ts';
 import { type L2Answer, L2Reader } from './l2-reader.ts';
-import { awaitFill } from './lease-wait.ts';
-import { assertNotReplaced, type Loaded, Loader } from './loader.ts';
+import { LeaseLoader, type Wanted } from './lease-loader.ts';
+import type { WaitTerms } from './lease-wait.ts';
+import { LoadBatch } from './load-batch.ts';
+import { LoadTimes } from './load-times.ts';
+import { type Loaded, Loader } from './loader.ts';
 import type { Miss } from './miss.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
 import type { ServedResult } from './read-result.ts';
 import { SeenFloors } from './seen-floors.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { Counters } from './stats.ts';
-import { lifetime, StoreFiller } from './store-filler.ts';
+import { Settler } from './settler.ts';
+import { StaleAnswers } from './stale-answers.ts';
+import { StoreFiller } from './store-filler.ts';
 
 const UNPROVEN = Number.NEGATIVE_INFINITY;
 const SEEN_FLOORS_MAX = 100_000;
+/** The end of one fill's TTL, as this process and its tiers compute it, differs by less. */
+const SAME_FILL_MS = 50;
 
 type Result = ServedResult;
+
+const ANY_FILL: WaitTerms = { consistency: 'eventual', fresh: false };
+const FRESH_FILL: WaitTerms = { consistency: 'eventual', fresh: true };
 
 /** Cache-aside reads: L1, then L2, then one load. */
 export class ReadPath {
@@ -39,6 +48,9 @@ export class ReadPath {
   readonly #current: CurrentReader;
   readonly #loader: Loader;
   readonly #filler: StoreFiller;
+  readonly #settler: Settler;
+  readonly #leaseLoader: LeaseLoader;
+  readonly #stale: StaleAnswers;
   readonly #options: ResolvedOptions<unknown, unknown>;
   readonly #counters: Counters;
   readonly #observed: boolean;
@@ -47,22 +59,35 @@ export class ReadPath {
     this.#options = options;
     this.#counters = counters;
     this.#observed = options.telemetry !== noTelemetry;
+    const { l1EntriesMax: entriesMax, l1BytesMax: bytesMax } = options;
     // A node that shares its store hears of others' writes only through the feed.
-    this.l1 = new L1Cache(options.l1EntriesMax, options.store === null && options.bus === null);
-    this.#l1 = new L1Reader(options, this.l1, this.proof, counters, (miss, version) =>
-      this.#revalidate(miss, version),
+    const alone = options.store === null && options.bus === null;
+    this.l1 = new L1Cache({ entriesMax, bytesMax, open: alone });
+    const times = new LoadTimes();
+    this.#l1 = new L1Reader(options, { l1: this.l1, proof: this.proof, times, counters }, (miss, entry) =>
+      this.#revalidate(miss, entry.version ?? VERSION_NONE, entry.freshUntilMs),
     );
-    this.#loader = new Loader(options);
+    this.#loader = new Loader(options, times);
     this.#filler = new StoreFiller(options, counters);
-    const knowledge = { l1: this.l1, proof: this.proof, floors: this.#floors };
+    const knowledge = { l1: this.l1, proof: this.proof, floors: this.#floors, times };
     this.#l2 = new L2Reader(options, knowledge, (operation) => this.#filler.failed(operation));
+    this.#stale = new StaleAnswers(options, this.#l1, this.#l2, counters);
+    this.#settler = new Settler(options, { ...knowledge, l2: this.#l2, filler: this.#filler });
+    this.#leaseLoader = new LeaseLoader(options, {
+      l2: this.#l2,
+      loader: this.#loader,
+      filler: this.#filler,
+      settler: this.#settler,
+      counters,
+    });
     this.#current = new CurrentReader(
       options,
       this.l1,
       this.#l2,
       (miss, meta, version, notBeforeMs, alone) => {
         const tidemark = maxVersion(version, this.#floors.of(miss.key));
-        const load = () => this.#load(miss, meta, 'below-tidemark', tidemark, false);
+        const wanted = { miss, meta, why: 'below-tidemark', tidemark, mayLag: false, waits: null } as const;
+        const load = () => this.#leaseLoader.load(wanted);
         return alone
           ? load()
           : this.#flights.do(miss.key, { notBeforeMs, tidemark }, options.runtime.monoMs(), load);
@@ -102,12 +127,7 @@ export class ReadPath {
     }
     const answer = await this.#l2.ask(miss);
     const found = answer === null ? 'store-down' : this.#l2.judge(miss, answer, consistency);
-    if (typeof found === 'object') {
-      this.#counters.l2Hits += 1;
-      if (found.why === 'stale') this.#revalidate(miss, found.version ?? VERSION_NONE);
-      if (this.#observed) this.#record(keyspace, 'l2', found.why);
-      return found;
-    }
+    if (typeof found === 'object') return this.#served(miss, found);
     if (this.#observed) this.#record(keyspace, 'source', found);
     return this.#loadOnce(miss, answer, found, consistency);
   }
@@ -130,42 +150,16 @@ export class ReadPath {
     }));
     this.#counters.reads += keys.length;
     const answers = await Promise.all(misses.map((miss) => this.#l2.ask(miss)));
-    const results = answers.map((answer, i): Result | null => {
-      const found = answer && this.#l2.judge(misses[i]!, answer, consistency);
-      if (found === 'unproven')
-        assertMayBypass(keys[i]!, consistency, this.#options.runtime.monoMs() - this.proof.closedMs);
-      return typeof found === 'object' ? found : null;
+    const batch = new LoadBatch(this.#leaseLoader);
+    const results = misses.map(async (miss, i): Promise<Result> => {
+      const answer = answers[i] ?? null;
+      const found = answer === null ? 'store-down' : this.#l2.judge(miss, answer, consistency);
+      if (typeof found === 'object') return this.#served(miss, found);
+      if (this.#observed) this.#record(keyspace, 'source', found);
+      return this.#loadOnce(miss, answer, found, consistency, (wanted) => batch.add(wanted));
     });
-    const absent = misses.map((_, i) => i).filter((i) => results[i] === null);
-    this.#counters.l2Hits += keys.length - absent.length;
-    await this.#loadMany(misses, answers, absent, consistency === 'eventual', results);
-    return results as Result[];
-  }
-
-  /** Loads in one batch; what a replica was too late for, in another one from the primary. */
-  async #loadMany(
-    misses: readonly Miss[],
-    answers: readonly (L2Answer | null)[],
-    absent: readonly number[],
-    mayLag: boolean,
-    results: (Result | null)[],
-  ): Promise<void> {
-    if (absent.length === 0) return;
-    this.#counters.loads += absent.length;
-    const loaded = await this.#loader.load({
-      keyspace: misses[0]!.keyspace,
-      keys: absent.map((i) => misses[i]!.key),
-      params: absent.map((i) => misses[i]!.params),
-      needs: absent.map((i) => this.#known(misses[i]!.key, answers[i] ?? null)),
-      mayLag: mayLag && absent.every((i) => answers[i]?.meta && !answers[i].wentBack),
-    });
-    await Promise.all(
-      absent.map(async (i, at) => {
-        results[i] = await this.#settle(misses[i]!, answers[i]?.meta ?? null, loaded[at]!, null, 'absent');
-      }),
-    );
-    const late = absent.filter((i) => results[i] === null);
-    await this.#loadMany(misses, answers, late, false, results);
+    batch.run();
+    return Promise.all(results);
   }
 
   /** Somebody invalidated these keys. */
@@ -204,7 +198,7 @@ export class ReadPath {
     this.#counters.loads += 1;
     const request = { keyspace, keys: [key], params: [params], needs: [version], mayLag: false };
     const [loaded] = await this.#loader.load(request);
-    await this.#settle(miss, meta, loaded!, lease, 'below-tidemark');
+    await this.#settler.settle(miss, meta, loaded!, lease, 'below-tidemark');
     return loaded!;
   }
 
@@ -222,12 +216,12 @@ export class ReadPath {
       const found = answer && this.#l2.judge(miss, answer, 'eventual');
       if (found && typeof found === 'object') return found;
       const known = maxVersion(version, this.#known(key, answer));
-      return this.#load(miss, answer?.meta ?? null, 'below-tidemark', known, answer?.wentBack !== true);
+      const abreast = answer?.wentBack !== true;
+      const meta = answer?.meta ?? null;
+      const waits = abreast ? ANY_FILL : null;
+      const why = 'below-tidemark';
+      return this.#leaseLoader.load({ miss, meta, why, tidemark: known, mayLag: abreast, waits });
     });
-    if (this.l1.get(key) !== undefined) return;
-    // A claim came while it was loaded: the store's word on it is worth more than this node's memory.
-    const answer = await this.#l2.ask(miss);
-    if (answer) this.#l2.judge(miss, answer, 'eventual');
   }
 
   /** The region proved that all before `sentAtMs` is applied. */
@@ -250,146 +244,79 @@ export class ReadPath {
     return maxVersion(answer?.record?.tidemark ?? VERSION_NONE, this.#floors.of(key));
   }
 
-  async #loadOnce(
+  #served(miss: Miss, found: Result): Result {
+    this.#counters.l2Hits += 1;
+    if (found.why === 'stale') this.#counters.staleServes += 1;
+    if (found.due) this.#revalidate(miss, found.version ?? VERSION_NONE, found.freshUntilMs);
+    if (this.#observed) this.#record(miss.keyspace, 'l2', found.why);
+    return found;
+  }
+
+  /** Joins a load of the key that is under way here, or begins one. */
+  #loadOnce(
     miss: Miss,
     answer: L2Answer | null,
     why: Result['why'],
     consistency: CacheConsistency,
+    load: (wanted: Wanted) => Promise<Result> = (wanted) => this.#leaseLoader.load(wanted),
+  ): Promise<Result> {
+    const loading = this.#join(miss, answer, why, consistency, load);
+    return this.#stale.orStale(loading, miss, answer, consistency);
+  }
+
+  async #join(
+    miss: Miss,
+    answer: L2Answer | null,
+    why: Result['why'],
+    consistency: CacheConsistency,
+    load: (wanted: Wanted) => Promise<Result>,
   ): Promise<Result> {
     const meta = answer?.meta ?? null;
     // What this reader saw in L2, it must not be served below: not by a load from before it either.
     const tidemark = this.#known(miss.key, answer);
     // In a store that went back nobody's fill is trusted: there is nothing to wait for.
     const abreast = answer?.wentBack !== true;
-    const load = (mayLag: boolean) => this.#load(miss, meta, why, tidemark, mayLag && abreast);
+    const wanted = { miss, meta, why, tidemark };
     const nowMs = this.#options.runtime.monoMs();
     if (consistency === 'eventual') {
       const terms = { notBeforeMs: UNPROVEN, tidemark };
-      return this.#flights.do(miss.key, terms, nowMs, () => load(true));
+      return this.#flights.do(miss.key, terms, nowMs, () =>
+        load({ ...wanted, mayLag: abreast, waits: abreast ? ANY_FILL : null }),
+      );
     }
     if (why === 'unproven') assertMayBypass(miss.key, consistency, nowMs - this.proof.closedMs);
     const terms = { notBeforeMs: nowMs - consistency.ms, tidemark };
-    const joined = await this.#flights.do(miss.key, terms, nowMs, () => load(false));
+    const current: Wanted = { ...wanted, mayLag: false, waits: null };
+    // While nothing is proven, neither is another process' fill.
+    const waits = abreast && why !== 'unproven' ? { consistency, fresh: false } : null;
+    const joined = await this.#flights.do(miss.key, terms, nowMs, () => load({ ...current, waits }));
     // A flight that an eventual reader began may have ended with another process' value.
     if (joined.stalenessBoundMs <= consistency.ms) return joined;
-    return load(false);
+    return this.#leaseLoader.load(current);
   }
 
-  /** @param mayLag whether another process' fill, or a replica, is good enough */
-  async #load(
-    miss: Miss,
-    meta: StoreMeta | null,
-    why: Result['why'],
-    tidemark: Version,
-    mayLag: boolean,
-    mayWait = mayLag,
-  ): Promise<Result> {
-    const { key } = miss;
-    const { store, runtime } = this.#options;
-    const token = runtime.randomId();
-    let leased = false;
-    if (store && meta) {
-      leased = await this.#filler.lease(key, token);
-      if (!leased && mayWait) {
-        const found = await awaitFill(this.#options, this.#l2, this.#filler, miss, token);
-        if (typeof found === 'object') return found;
-        leased = found;
-      }
-    }
-    const lease = leased ? token : null;
-    try {
-      return (
-        (await this.#loadAndSettle(miss, meta, why, tidemark, lease, mayLag)) ??
-        (await this.#loadAndSettle(miss, meta, why, tidemark, lease, false))!
-      );
-    } catch (error) {
-      if (leased) await this.#filler.release(key, token);
-      throw error;
-    }
-  }
-
-  async #loadAndSettle(
-    miss: Miss,
-    meta: StoreMeta | null,
-    why: Result['why'],
-    tidemark: Version,
-    lease: string | null,
-    mayLag: boolean,
-  ): Promise<Result | null> {
-    const { keyspace, key, params } = miss;
-    this.#counters.loads += 1;
-    const [loaded] = await this.#loader.load({
-      keyspace,
-      keys: [key],
-      params: [params],
-      needs: [tidemark],
-      // Without the store's word nobody knows how far behind a replica is.
-      mayLag: mayLag && meta !== null,
-    });
-    return this.#settle(miss, meta, loaded!, lease, why);
-  }
-
-  /**
-   * Fills the tiers with what was loaded, as far as the rules admit it. Null when a replica was too
-   * late: then the primary must be asked.
-   */
-  async #settle(
-    miss: Miss,
-    meta: StoreMeta | null,
-    loaded: Loaded,
-    lease: string | null,
-    why: Result['why'],
-  ): Promise<Result | null> {
-    const { keyspace, key, ticket } = miss;
-    const { runtime } = this.#options;
-    const { value, label, dependencies, startedAtMs, origin, moved } = loaded;
-    if (origin === 'primary') assertNotReplaced(key, meta, label);
-    const { freshMs, staleMs } = lifetime(keyspace, value);
-    const word = meta === null ? 'away' : await this.#filler.fill(keyspace, key, meta, loaded, lease);
-    const overtaken = label
-      ? [{ key, version: label.version, scope: label.scope }, ...dependencies].some((each) =>
-          this.#floors.isOvertaken(each),
-        )
-      : this.#floors.heardSince(key, startedAtMs);
-    if (origin === 'replica' && (word !== 'admitted' || overtaken)) return null;
-    const provenMs = origin === 'primary' ? startedAtMs : UNPROVEN;
-    if (label) this.l1.raise(key, label.version);
-    // The store may be away, or have forgotten: this node's memory has to speak as well.
-    const vouched = word !== 'refused' && !moved && this.#floors.remembersSince(startedAtMs);
-    const nowMs = runtime.monoMs();
-    if (vouched && !overtaken) {
-      const entry: L1Entry = {
-        value,
-        version: label?.version ?? null,
-        scope: label?.scope ?? 0,
-        freshUntilMs: nowMs + freshMs,
-        staleUntilMs: nowMs + freshMs + staleMs,
-        loadedAtMs: provenMs,
-        dependencies,
-      };
-      this.l1.put(key, entry, ticket);
-    }
-    return {
-      value,
-      tier: 'source',
-      version: label?.version ?? null,
-      scope: label?.scope ?? 0,
-      dependencies,
-      stalenessBoundMs: nowMs - provenMs,
-      why,
-      ...(moved && { moved }),
-    };
-  }
-
-  #revalidate(miss: Miss, tidemark: Version): void {
+  /** Reloads a value in the background, unless another process did it: what is fresh for longer will do. */
+  #revalidate(miss: Miss, tidemark: Version, freshUntilMs: number): void {
+    if (this.#flights.has(miss.key)) return;
     const nowMs = this.#options.runtime.monoMs();
     this.#flights
       .do(miss.key, { notBeforeMs: UNPROVEN, tidemark }, nowMs, async () => {
         const answer = await this.#l2.ask(miss);
+        const found = answer && this.#l2.judge(miss, answer, 'eventual');
+        if (found && typeof found === 'object' && found.freshUntilMs > freshUntilMs + SAME_FILL_MS)
+          return found;
         const known = maxVersion(tidemark, this.#known(miss.key, answer));
-        return this.#load(miss, answer?.meta ?? null, 'expired', known, answer?.wentBack !== true, false);
+        const abreast = answer?.wentBack !== true;
+        return this.#leaseLoader.load({
+          miss,
+          meta: answer?.meta ?? null,
+          why: 'expired',
+          tidemark: known,
+          mayLag: abreast,
+          waits: abreast ? FRESH_FILL : null,
+        });
       })
-      .catch(() => {}); // The stale value was served; the next read tries again.
+      .catch(() => {}); // The value was served; the next read tries again.
   }
 
   #record(keyspace: AnyKeyspace, tier: Result['tier'], why: Result['why']): void {

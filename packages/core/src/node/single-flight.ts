@@ -42,6 +42,11 @@ export class SingleFlight<T> {
     return promise;
   }
 
+  /** Whether a load of the key is under way that has not been parted from. */
+  has(key: string): boolean {
+    return this.#flights.has(key);
+  }
+
   /** The key was invalidated: what is under way may be too old for those who come now. */
   part(key: string): void {
     this.#flights.delete(key);

@@ -5,6 +5,8 @@ export interface NodeStats {
   readonly l2Hits: number;
   /** Values read from the source. */
   readonly loads: number;
+  /** Values served past their TTL: while they were reloaded, or because they could not be. */
+  readonly staleServes: number;
   readonly fillsRefused: number;
   readonly storeErrors: number;
   /** Times this node lost or newly took its place in the feed. */
@@ -20,11 +22,21 @@ export interface Counters {
   l1Hits: number;
   l2Hits: number;
   loads: number;
+  staleServes: number;
   fillsRefused: number;
   storeErrors: number;
   feedGaps: number;
 }
 
 export function newCounters(): Counters {
-  return { reads: 0, l1Hits: 0, l2Hits: 0, loads: 0, fillsRefused: 0, storeErrors: 0, feedGaps: 0 };
+  return {
+    reads: 0,
+    l1Hits: 0,
+    l2Hits: 0,
+    loads: 0,
+    staleServes: 0,
+    fillsRefused: 0,
+    storeErrors: 0,
+    feedGaps: 0,
+  };
 }

@@ -2,18 +2,10 @@ import type { Store } from '../ports/store.ts';
 import type { Dependency, Label } from '../protocol/dependency.ts';
 import type { Position } from '../protocol/position.ts';
 import type { FillVerdict, StoreMeta } from '../protocol/record.ts';
+import type { Lifetime } from './lifetime.ts';
 import type { Loaded } from './loader.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
 import type { Counters } from './stats.ts';
-
-/** How long a loaded value is fresh, and may be served stale after that, ms. */
-export function lifetime(
-  keyspace: AnyKeyspace,
-  value: unknown,
-): { readonly freshMs: number; readonly staleMs: number } {
-  if (value === null) return { freshMs: keyspace.negativeTtlMs, staleMs: 0 };
-  return { freshMs: keyspace.ttlMs, staleMs: keyspace.staleMs };
-}
 
 /** A watched tidemark outlives the value that needs it: the fill comes a little later. */
 const WATCH_SLACK_MS = 60_000;
@@ -57,6 +49,7 @@ export class StoreFiller {
     meta: StoreMeta,
     loaded: Loaded,
     lease: string | null,
+    { freshMs, staleMs }: Lifetime,
   ): Promise<FillWord> {
     const { codec } = this.#options;
     const { value, label, dependencies: made, moved } = loaded;
@@ -68,7 +61,6 @@ export class StoreFiller {
     try {
       const data = value === null ? null : codec.encode(value);
       retaining = this.#retain(keyspace, key, loaded, data);
-      const { freshMs, staleMs } = lifetime(keyspace, value);
       const asOf = label?.asOf ?? meta.horizon;
       const dependencies = await this.#watch(made, asOf, freshMs + staleMs);
       if (typeof dependencies === 'string') {

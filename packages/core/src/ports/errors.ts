@@ -69,13 +69,13 @@ export class HistoryGoneError extends TidemarkError {
   }
 }
 
-/** A load took longer than its hard timeout. */
+/** A load took longer than its timeout. */
 export class LoadTimeoutError extends TidemarkError {
   readonly key: string;
-  constructor(key: string, timeoutMs: number) {
+  constructor(key: string, timeoutMs: number, option: 'loadTimeout' | 'hardTimeout' = 'loadTimeout') {
     super(
       'E_LOAD_TIMEOUT',
-      `loading ${key} took longer than ${timeoutMs} ms; raise loadTimeout or make the load faster`,
+      `loading ${key} took longer than ${timeoutMs} ms; raise ${option} or make the load faster`,
     );
     this.key = key;
   }
@@ -97,6 +97,22 @@ export class TooManyDependenciesError extends TidemarkError {
 export class OverloadedError extends TidemarkError {
   constructor(waiting: number) {
     super('E_OVERLOADED', `${waiting} loads already wait for the source; retry later, or raise loadQueueMax`);
+  }
+}
+
+/**
+ * Loads of this keyspace failed one after the other; the source is left alone until a probe succeeds. `cause` is
+ * what failed last.
+ */
+export class CircuitOpenError extends TidemarkError {
+  readonly keyspace: string;
+  constructor(keyspace: string, cause: unknown) {
+    super(
+      'E_CIRCUIT_OPEN',
+      `loads of ${keyspace} failed one after the other; it is tried again in a while, see the cause for what failed`,
+      { cause },
+    );
+    this.keyspace = keyspace;
   }
 }
 

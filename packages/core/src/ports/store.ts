@@ -60,6 +60,11 @@ export interface Store {
   lease(key: string, token: string, ttlMs: number): Promise<LeaseAnswer>;
   /** Gives a lease back without a fill, so that others need not wait. */
   release(key: string, token: string): Promise<void>;
+  /**
+   * Calls `ended` whenever the lease of `key` ends by a fill, a release or a raise, until it is unwatched; nobody
+   * is told of one that expires. Resolves once no end can be missed. Best effort; not every store can.
+   */
+  readonly watchLease?: ((key: string, ended: () => void) => Promise<() => void>) | undefined;
   /** Keeps a dependency's tidemark for at least the life of a value; comes before that value's fill. */
   watch(watch: Watch): Promise<WatchAnswer>;
   /** Admits the value or says which rule refused it. */

@@ -42,7 +42,7 @@ export type EngineEvent =
       readonly type: 'read';
       readonly keyspace: string;
       readonly tier: Tier;
-      readonly why: MissReason | 'fresh' | 'stale';
+      readonly why: MissReason | Served;
     }
   | { readonly type: 'load'; readonly keyspace: string; readonly ms: number; readonly ok: boolean }
   | { readonly type: 'fill'; readonly keyspace: string; readonly verdict: FillVerdict | 'moved' }
@@ -61,7 +61,17 @@ export type EngineEvent =
   | { readonly type: 'feed-gap'; readonly reason: string }
   | { readonly type: 'staleness-bound'; readonly scope: 'region' | 'node'; readonly ms: number }
   | { readonly type: 'store-error'; readonly operation: string }
+  /** A circuit opened (again), or closed: of the store's partition, or of a keyspace's loads. */
+  | {
+      readonly type: 'breaker';
+      readonly of: 'store' | 'source';
+      readonly name: string;
+      readonly open: boolean;
+    }
   | { readonly type: 'role'; readonly role: 'relay' | 'applier'; readonly leading: boolean };
+
+/** How a tier answered a read. */
+export type Served = 'fresh' | 'stale' | 'stale-if-error';
 
 /** Why a tier did not answer a read. */
 export type MissReason =

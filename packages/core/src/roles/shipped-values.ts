@@ -1,10 +1,13 @@
-import { lifetime } from '../node/store-filler.ts';
+import { lifetime } from '../node/lifetime.ts';
 import type { AnyKeyspace } from '../node/options.ts';
 import type { Store } from '../ports/store.ts';
 import type { Telemetry } from '../ports/telemetry.ts';
 import type { ShippedValue } from '../protocol/event.ts';
 import { compareVersions } from '../protocol/version.ts';
 import { split } from '../store/partitioned-store.ts';
+
+/** They come one by one, when their writers wrote them: nothing ends together. */
+const NO_JITTER = 0;
 
 /**
  * Fills a store with values that their writers shipped. They are fills like any other, judged by
@@ -50,7 +53,7 @@ async function fillPart(
         epoch: meta.epoch,
         revision: meta.revision,
         schema,
-        ...lifetime(keyspace, data),
+        ...lifetime(keyspace, data, NO_JITTER),
         data: data === null ? null : Buffer.from(data, 'base64'),
         dependencies: [],
         lease: null,

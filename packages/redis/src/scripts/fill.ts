@@ -16,6 +16,8 @@ if later then return LATER end
 local record = get_record(KEYS[2])
 local leased = ARGV[15] ~= '' and get(KEYS[3]) == ARGV[15]
 if leased then redis.call('DEL', KEYS[3]) end
+-- Waiters look for the value when this script is done.
+if leased then lease_ended(KEYS[3]) end
 if not meta then return 'uninitialised' end
 if ARGV[2] ~= meta.inc then return 'incarnation' end
 if meta.rev < tonumber(ARGV[4]) then return 'rolled-back' end

@@ -1,4 +1,4 @@
-import { GET } from './prelude.ts';
+import { GET, LEASE_ENDED } from './prelude.ts';
 
 /**
  * Takes or renews a lease or a role: at most one holder.
@@ -17,7 +17,10 @@ return 1
  *
  * KEYS: 1 lease. ARGV: 1 holder. Returns: nothing of interest.
  */
-export const LET_GO = `${GET}
-if get(KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+export const LET_GO = `${GET}${LEASE_ENDED}
+if get(KEYS[1]) == ARGV[1] then
+  redis.call('DEL', KEYS[1])
+  lease_ended(KEYS[1])
+end
 return 0
 `;

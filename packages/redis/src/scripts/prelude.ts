@@ -10,11 +10,16 @@ local function get(key)
 end
 `;
 
+/** Tells those who wait for a lease. Nobody may, the user may not be allowed to, or Redis be too old for it. */
+export const LEASE_ENDED = `
+local function lease_ended(key) redis.pcall('SPUBLISH', key, '') end
+`;
+
 /**
  * Lua shared by the scripts that touch records and meta: the same formats as `meta-text.ts` and
  * `record-bytes.ts`. Numbers are printed with `%.0f`, since Lua's own printing keeps 14 digits.
  */
-export const PRELUDE = `${GET}
+export const PRELUDE = `${GET}${LEASE_ENDED}
 local function now_ms()
   local t = redis.call('TIME')
   return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)

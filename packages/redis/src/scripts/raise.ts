@@ -38,7 +38,7 @@ for i = 4, #KEYS, 2 do
   local key, era, n = KEYS[i], tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   at = at + 2
   raise_record(key, get_record(key), era, n, ttl)
-  redis.call('DEL', KEYS[i + 1])
+  if redis.call('DEL', KEYS[i + 1]) == 1 then lease_ended(KEYS[i + 1]) end
 end
 
 local function advance(fe, fx, te, tx)

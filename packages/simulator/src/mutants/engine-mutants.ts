@@ -33,7 +33,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
         to: '(void compareVersions, void needs, wanted)',
       },
       {
-        file: `${NODE}read-path.ts`,
+        file: `${NODE}settler.ts`,
         from: "if (origin === 'replica' && (word !== 'admitted' || overtaken)) return null;",
         to: '',
       },
@@ -44,7 +44,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     name: 'l1-before-verdict',
     without: 'L1 takes only what the store admitted',
     edits: [
-      { file: `${NODE}read-path.ts`, from: "const vouched = word !== 'refused' && ", to: 'const vouched = ' },
+      { file: `${NODE}settler.ts`, from: "const vouched = word !== 'refused' && ", to: 'const vouched = ' },
     ],
     test: 'packages/memory/test/session.test.ts',
   },
@@ -325,9 +325,9 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     without: 'readers wait for the process that loads',
     edits: [
       {
-        file: `${NODE}read-path.ts`,
-        from: 'if (!leased && mayWait) {',
-        to: 'if (!leased && mayWait && key === "") {',
+        file: `${NODE}lease-loader.ts`,
+        from: '(lease === null && meta !== null && waits && this.#ends ? later : now).push(i),',
+        to: '(lease === null && meta !== null && waits && this.#ends && i < 0 ? later : now).push(i),',
       },
     ],
     test: 'packages/memory/test/lease-wait.test.ts',

@@ -209,8 +209,8 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/memory/src/holder-map.ts',
-        from: 'if (this.#held.get(name)?.holder === holder) this.#held.delete(name);',
-        to: 'void holder; this.#held.delete(name);',
+        from: 'return this.#held.get(name)?.holder === holder && this.#held.delete(name);',
+        to: 'void holder; return this.#held.delete(name);',
       },
     ],
     schedules: 1_000,

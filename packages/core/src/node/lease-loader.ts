@@ -1,0 +1,155 @@
+import type { StoreMeta } from '../protocol/record.ts';
+import type { Version } from '../protocol/version.ts';
+import type { L2Reader } from './l2-reader.ts';
+import { LeaseEnds } from './lease-ends.ts';
+import { awaitFill, type WaitTerms } from './lease-wait.ts';
+import type { Loader } from './loader.ts';
+import type { Miss } from './miss.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { ServedResult } from './read-result.ts';
+import type { Settler } from './settler.ts';
+import type { Counters } from './stats.ts';
+import type { StoreFiller } from './store-filler.ts';
+
+/** A key that must be loaded, and what is known of it. */
+export interface Wanted {
+  readonly miss: Miss;
+  /** What the store showed; null when it is away or new. */
+  readonly meta: StoreMeta | null;
+  readonly why: ServedResult['why'];
+  /** Nothing below it will do. */
+  readonly tidemark: Version;
+  /** Whether a replica is good enough. */
+  readonly mayLag: boolean;
+  /** Which of other processes' fills is good enough; null: none, it is loaded here. */
+  readonly waits: WaitTerms | null;
+}
+
+interface Leased {
+  readonly wanted: Wanted;
+  /** Token of the lease; null without one. */
+  readonly lease: string | null;
+}
+
+interface Parts {
+  readonly l2: L2Reader;
+  readonly loader: Loader;
+  readonly filler: StoreFiller;
+  readonly settler: Settler;
+  readonly counters: Counters;
+}
+
+/** Loads keys of one keyspace, one load per key and region: who gets no lease waits for the one who has it. */
+export class LeaseLoader {
+  readonly #options: ResolvedOptions<unknown, unknown>;
+  readonly #parts: Parts;
+  readonly #ends: LeaseEnds | null;
+
+  constructor(options: ResolvedOptions<unknown, unknown>, parts: Parts) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#ends = options.store && new LeaseEnds(options.store, options.runtime);
+  }
+
+  async load(wanted: Wanted): Promise<ServedResult> {
+    const [result] = await this.loadMany([wanted]);
+    return result!;
+  }
+
+  /** One for each, in order. What is leased loads in one batch; so does what was waited for in vain. */
+  async loadMany(wanted: readonly Wanted[]): Promise<ServedResult[]> {
+    const results: ServedResult[] = Array.from({ length: wanted.length });
+    const leased = await Promise.all(wanted.map((each) => this.#lease(each)));
+    const now: number[] = [];
+    const later: number[] = [];
+    leased.forEach(({ wanted: { meta, waits }, lease }, i) =>
+      (lease === null && meta !== null && waits && this.#ends ? later : now).push(i),
+    );
+    await Promise.all([this.#batch(leased, now, results), this.#waitThenLoad(leased, later, results)]);
+    return results;
+  }
+
+  async #lease(wanted: Wanted): Promise<Leased> {
+    if (!this.#ends || wanted.meta === null) return { wanted, lease: null };
+    const token = this.#options.runtime.randomId();
+    const granted = await this.#parts.filler.lease(wanted.miss.key, token);
+    return { wanted, lease: granted ? token : null };
+  }
+
+  async #waitThenLoad(
+    leased: readonly Leased[],
+    waiting: readonly number[],
+    results: ServedResult[],
+  ): Promise<void> {
+    if (waiting.length === 0) return;
+    const parts = { options: this.#options, ...this.#parts, ends: this.#ends! };
+    const after = [...leased];
+    const absent = new Set<number>();
+    await Promise.all(
+      waiting.map(async (i) => {
+        const { wanted } = leased[i]!;
+        const token = this.#options.runtime.randomId();
+        const found = await awaitFill(parts, wanted.miss, token, wanted.waits!);
+        if (typeof found === 'object') {
+          results[i] = found;
+          return;
+        }
+        absent.add(i);
+        after[i] = { wanted, lease: found ? token : null };
+      }),
+    );
+    await this.#batch(
+      after,
+      waiting.filter((i) => absent.has(i)),
+      results,
+    );
+  }
+
+  /** One load for all; what a replica was too late for, in another one from the primary. */
+  async #batch(leased: readonly Leased[], all: readonly number[], results: ServedResult[]): Promise<void> {
+    try {
+      const mayLag = all.every((i) => leased[i]!.wanted.mayLag);
+      const late = await this.#loadAndSettle(leased, all, mayLag, results);
+      await this.#loadAndSettle(leased, late, false, results);
+    } catch (error) {
+      await Promise.all(
+        all.map(async (i) => {
+          const { wanted, lease } = leased[i]!;
+          if (lease !== null) await this.#parts.filler.release(wanted.miss.key, lease);
+        }),
+      );
+      throw error;
+    }
+  }
+
+  /** @returns those that a replica was too late for */
+  async #loadAndSettle(
+    leased: readonly Leased[],
+    all: readonly number[],
+    mayLag: boolean,
+    results: ServedResult[],
+  ): Promise<readonly number[]> {
+    if (all.length === 0) return [];
+    const { counters, loader, settler } = this.#parts;
+    const wanted = all.map((i) => leased[i]!.wanted);
+    counters.loads += all.length;
+    const loaded = await loader.load({
+      keyspace: wanted[0]!.miss.keyspace,
+      keys: wanted.map(({ miss }) => miss.key),
+      params: wanted.map(({ miss }) => miss.params),
+      needs: wanted.map(({ tidemark }) => tidemark),
+      // Without the store's word nobody knows how far behind a replica is.
+      mayLag: mayLag && wanted.every(({ meta }) => meta !== null),
+    });
+    const late: number[] = [];
+    await Promise.all(
+      all.map(async (i, at) => {
+        const { miss, meta, why } = wanted[at]!;
+        const result = await settler.settle(miss, meta, loaded[at]!, leased[i]!.lease, why);
+        if (result) results[i] = result;
+        else late.push(i);
+      }),
+    );
+    return late;
+  }
+}

@@ -1,0 +1,102 @@
+import type { StoreMeta } from '../protocol/record.ts';
+import type { L1Cache, L1Entry } from './l1-cache.ts';
+import type { L2Reader } from './l2-reader.ts';
+import { lifetime } from './lifetime.ts';
+import { assertNotReplaced, type Loaded } from './loader.ts';
+import type { LoadTimes } from './load-times.ts';
+import type { Miss } from './miss.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { ServedResult } from './read-result.ts';
+import type { SeenFloors } from './seen-floors.ts';
+import type { StoreFiller } from './store-filler.ts';
+
+const UNPROVEN = Number.NEGATIVE_INFINITY;
+
+interface Parts {
+  readonly l1: L1Cache;
+  readonly l2: L2Reader;
+  readonly floors: SeenFloors;
+  readonly filler: StoreFiller;
+  readonly times: LoadTimes;
+}
+
+/** Fills the tiers with what was loaded, as far as the rules admit it. */
+export class Settler {
+  readonly #options: ResolvedOptions<unknown, unknown>;
+  readonly #l1: L1Cache;
+  readonly #l2: L2Reader;
+  readonly #floors: SeenFloors;
+  readonly #filler: StoreFiller;
+  readonly #times: LoadTimes;
+
+  constructor(options: ResolvedOptions<unknown, unknown>, { l1, l2, floors, filler, times }: Parts) {
+    this.#options = options;
+    this.#l2 = l2;
+    this.#l1 = l1;
+    this.#floors = floors;
+    this.#filler = filler;
+    this.#times = times;
+  }
+
+  /** The result for readers. Null when a replica was too late: then the primary must be asked. */
+  async settle(
+    miss: Miss,
+    meta: StoreMeta | null,
+    loaded: Loaded,
+    lease: string | null,
+    why: ServedResult['why'],
+  ): Promise<ServedResult | null> {
+    const { keyspace, key, ticket } = miss;
+    const { runtime } = this.#options;
+    const { value, label, dependencies, startedAtMs, origin, moved } = loaded;
+    if (origin === 'primary') assertNotReplaced(key, meta, label);
+    // Drawn once: both tiers end at about the same time.
+    const life = lifetime(keyspace, value, runtime.random());
+    const word = meta === null ? 'away' : await this.#filler.fill(keyspace, key, meta, loaded, lease, life);
+    const overtaken = label
+      ? [{ key, version: label.version, scope: label.scope }, ...dependencies].some((each) =>
+          this.#floors.isOvertaken(each),
+        )
+      : this.#floors.heardSince(key, startedAtMs);
+    if (origin === 'replica' && (word !== 'admitted' || overtaken)) return null;
+    const provenMs = origin === 'primary' ? startedAtMs : UNPROVEN;
+    if (label) this.#l1.raise(key, label.version);
+    // The store may be away, or have forgotten: this node's memory has to speak as well.
+    const remembered = this.#floors.remembersSince(startedAtMs);
+    const nowMs = runtime.monoMs();
+    if (word === 'admitted' && !moved && !overtaken && !remembered) await this.#takeFromStore(miss);
+    const vouched = word !== 'refused' && !moved && remembered;
+    if (vouched && !overtaken) {
+      const entry: L1Entry = {
+        value,
+        version: label?.version ?? null,
+        scope: label?.scope ?? 0,
+        refreshFromMs: nowMs + life.freshMs - keyspace.early.windowMs(this.#times.of(keyspace.name)),
+        freshUntilMs: nowMs + life.freshMs,
+        staleUntilMs: nowMs + life.freshMs + Math.min(life.staleMs, keyspace.staleMs),
+        endsAtMs: nowMs + life.freshMs + life.staleMs,
+        loadedAtMs: provenMs,
+        dependencies,
+      };
+      this.#l1.put(key, entry, ticket);
+    }
+    return {
+      value,
+      tier: 'source',
+      version: label?.version ?? null,
+      scope: label?.scope ?? 0,
+      freshUntilMs: nowMs + life.freshMs,
+      due: false,
+      dependencies,
+      stalenessBoundMs: nowMs - provenMs,
+      why,
+      ...(moved && { moved }),
+    };
+  }
+
+  /** A claim came while it was loaded: the store's word on it is worth more than this node's memory. */
+  async #takeFromStore(miss: Miss): Promise<void> {
+    const answer = await this.#l2.ask(miss);
+    if (answer) this.#l2.judge(miss, answer, 'eventual');
+  }
+}
