@@ -73,7 +73,7 @@ export class RedisStore implements Store {
   }
 
   async lease(key: string, token: string, ttlMs: number): Promise<LeaseAnswer> {
-    return { granted: await this.#hold(this.#names.lease(key), token, ttlMs) };
+    return { granted: await this.#hold(this.#names.lease(key), token, ttlMs, false) };
   }
 
   async release(key: string, token: string): Promise<void> {
@@ -215,7 +215,7 @@ export class RedisStore implements Store {
   async claim(role: string, holder: string, ttlMs: number): Promise<boolean> {
     // Who can't work on this store must not keep the role from those who can.
     await this.read([]);
-    return this.#hold(this.#names.role(role), holder, ttlMs);
+    return this.#hold(this.#names.role(role), holder, ttlMs, true);
   }
 
   async resign(role: string, holder: string): Promise<void> {
@@ -278,9 +278,9 @@ export class RedisStore implements Store {
     return { outcome, meta: text === '' ? null : this.#readMeta(text) };
   }
 
-  async #hold(redisKey: string, holder: string, ttlMs: number): Promise<boolean> {
+  async #hold(redisKey: string, holder: string, ttlMs: number, althoughFull: boolean): Promise<boolean> {
     const held = await this.#run(
-      this.#commands.tidemarkHold(1, redisKey, holder, Math.max(1, Math.ceil(ttlMs))),
+      this.#commands.tidemarkHold(1, redisKey, holder, Math.max(1, Math.ceil(ttlMs)), althoughFull ? 1 : 0),
     );
     return held === 1;
   }

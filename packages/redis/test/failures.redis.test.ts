@@ -197,24 +197,3 @@ it('a Redis that is short of memory evicts records, never the meta, and keeps th
     await small.close();
   }
 });
-
-it('a Redis that is full and may not evict refuses changes whole, and still reads', async () => {
-  const small = await RedisHarness.start(['--maxmemory-policy', 'noeviction']);
-  try {
-    const full = await small.open();
-    const meta = await full.initialise('life', START);
-    await full.fill(fillOf(meta));
-    await small.client.config('SET', 'maxmemory', '1');
-    const advance = { from: START, to: { era: 1, xid: 101 } };
-    const applied = full.apply({ invalidations: RAISE, expect: null, mark: 'm', advance });
-    await expect(applied).rejects.toMatchObject({
-      code: 'E_STORE_UNAVAILABLE',
-      message: expect.stringContaining('OOM'),
-    });
-    const { meta: now, records } = await full.read([KEY]);
-    expect(now).toEqual(meta);
-    expect(records[0]?.tidemark).toEqual(version(1));
-  } finally {
-    await small.close();
-  }
-});

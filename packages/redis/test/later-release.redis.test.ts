@@ -47,7 +47,7 @@ describe.each(['2 life line 0 0 1 100 1 100', '2 {"anything":true}', '117 x'])(
       expect(await redis.client.get(`${namespace}:history`)).toBe('a history');
       const bytes = (await redis.client.getBuffer(`${namespace}:{${KEY}}`))!;
       expect(bytes.readDoubleBE(12)).toBe(3);
-      expect(bytes.subarray(88).toString()).toBe('value');
+      expect(bytes.length).toBe(20);
     });
 
     it('gives its roles only to those who can work on it', async () => {

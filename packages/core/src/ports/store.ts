@@ -54,7 +54,10 @@ export interface Store {
   readonly partitions?: readonly Store[];
   /** Meta and records in one round trip: one command on the wire. */
   read(keys: readonly string[]): Promise<StoreAnswer>;
-  /** Raises tidemarks and voids leases; what a writer does after its commit. Idempotent. */
+  /**
+   * Raises tidemarks and voids leases; what a writer does after its commit. Idempotent. A value that is below its
+   * tidemark then may be dropped. A store whose memory is full may refuse leases, watches and fills, but not this.
+   */
   raise(invalidations: readonly Invalidation[]): Promise<void>;
   /** At most one holder per key; `token` is the caller's random id. */
   lease(key: string, token: string, ttlMs: number): Promise<LeaseAnswer>;

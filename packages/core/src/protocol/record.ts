@@ -90,7 +90,7 @@ export function judgeRecord(
   return ageMs < value.freshMs + value.staleMs ? 'stale' : 'expired';
 }
 
-/** Tidemark := max. Returns the same record when nothing rises. */
+/** Tidemark := max. Returns the same record when nothing rises. A store may drop the value that this voids. */
 export function raiseRecord(record: StoredRecord | null, version: Version): StoredRecord {
   if (record && compareVersions(version, record.tidemark) <= 0) return record;
   return { tidemark: version, value: record?.value ?? null };

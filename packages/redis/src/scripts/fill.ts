@@ -8,42 +8,51 @@ import { PRELUDE } from './prelude.ts';
  *       9 as-of era, 10 as-of xid, 11 schema, 12 fresh ms, 13 stale ms, 14 negative? (0/1),
  *       15 lease token ('' = none), 16 tombstone ttl ms, 17 value, 18 dependencies ('' = none),
  *       19 forget after ms.
- * Returns: the verdict.
+ * Returns: the verdict. An error when memory is full; the lease is given back all the same.
  */
 export const FILL = `${PRELUDE}
 local meta, later = get_meta(KEYS[1])
 if later then return LATER end
 local record = get_record(KEYS[2])
 local leased = ARGV[15] ~= '' and get(KEYS[3]) == ARGV[15]
-if leased then redis.call('DEL', KEYS[3]) end
--- Waiters look for the value when this script is done.
-if leased then lease_ended(KEYS[3]) end
-if not meta then return 'uninitialised' end
-if ARGV[2] ~= meta.inc then return 'incarnation' end
-if meta.rev < tonumber(ARGV[4]) then return 'rolled-back' end
-if tonumber(ARGV[3]) < meta.epoch then return 'epoch' end
-if tonumber(ARGV[8]) < (meta.scopes[ARGV[1]] or 0) then return 'scope' end
-local era, n
-if ARGV[5] == '0' then
-  if not leased then return 'lease' end
-  if record then era, n = record.era, record.n else era, n = 0, 0 end
-else
-  era, n = tonumber(ARGV[6]), tonumber(ARGV[7])
-  if forgotten(KEYS[4], tonumber(ARGV[19])) then return 'base' end
-  if before(tonumber(ARGV[9]), tonumber(ARGV[10]), meta.be, meta.bx) then return 'base' end
-  if tonumber(ARGV[9]) > meta.he then return 'era' end
-  if record and before(era, n, record.era, record.n) then return 'below-tidemark' end
+
+local function verdict()
+  if not meta then return 'uninitialised' end
+  if ARGV[2] ~= meta.inc then return 'incarnation' end
+  if meta.rev < tonumber(ARGV[4]) then return 'rolled-back' end
+  if tonumber(ARGV[3]) < meta.epoch then return 'epoch' end
+  if tonumber(ARGV[8]) < (meta.scopes[ARGV[1]] or 0) then return 'scope' end
+  local era, n
+  if ARGV[5] == '0' then
+    if not leased then return 'lease' end
+    if record then era, n = record.era, record.n else era, n = 0, 0 end
+  else
+    era, n = tonumber(ARGV[6]), tonumber(ARGV[7])
+    if forgotten(KEYS[4], tonumber(ARGV[19])) then return 'base' end
+    if before(tonumber(ARGV[9]), tonumber(ARGV[10]), meta.be, meta.bx) then return 'base' end
+    if tonumber(ARGV[9]) > meta.he then return 'era' end
+    if record and before(era, n, record.era, record.n) then return 'below-tidemark' end
+  end
+  local fresh, stale = tonumber(ARGV[12]), tonumber(ARGV[13])
+  local flags = 1
+  if ARGV[14] == '1' then flags = 3 end
+  local life = tonumber(string.sub(redis.sha1hex(meta.inc), 1, 8), 16)
+  local dependencies, format = ARGV[18], 1
+  if dependencies ~= '' then
+    format, dependencies = 2, struct.pack('>I4', #dependencies) .. dependencies
+  end
+  local head = struct.pack('>BBBBddddddddddI4', 212, format, flags, 0, era, n, era, n, tonumber(ARGV[8]),
+    tonumber(ARGV[3]), now_ms(), fresh, stale, tonumber(ARGV[11]), life)
+  local put = redis.pcall('SET', KEYS[2], head .. dependencies .. ARGV[17], 'PX', num(math.max(tonumber(ARGV[16]), math.ceil(fresh + stale))))
+  if put.err then return put end
+  return 'admitted'
 end
-local fresh, stale = tonumber(ARGV[12]), tonumber(ARGV[13])
-local flags = 1
-if ARGV[14] == '1' then flags = 3 end
-local life = tonumber(string.sub(redis.sha1hex(meta.inc), 1, 8), 16)
-local dependencies, format = ARGV[18], 1
-if dependencies ~= '' then
-  format, dependencies = 2, struct.pack('>I4', #dependencies) .. dependencies
+
+-- The lease goes last: deleting it first would let a value in although memory is full.
+local said = verdict()
+if leased then
+  redis.call('DEL', KEYS[3])
+  lease_ended(KEYS[3])
 end
-local head = struct.pack('>BBBBddddddddddI4', 212, format, flags, 0, era, n, era, n, tonumber(ARGV[8]),
-  tonumber(ARGV[3]), now_ms(), fresh, stale, tonumber(ARGV[11]), life)
-redis.call('SET', KEYS[2], head .. dependencies .. ARGV[17], 'PX', num(math.max(tonumber(ARGV[16]), math.ceil(fresh + stale))))
-return 'admitted'
+return said
 `;

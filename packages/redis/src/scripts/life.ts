@@ -9,6 +9,7 @@ import { PRELUDE } from './prelude.ts';
 export const INITIALISE = `${PRELUDE}
 local meta, later = get_meta(KEYS[1])
 if later then return LATER end
+although_full(KEYS[1])
 if not meta then
   if ARGV[4] ~= '' and get(KEYS[2]) ~= ARGV[4] then return '' end
   local e, x = tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -30,6 +31,7 @@ export const RAISE_EPOCH = `${PRELUDE}
 local meta, later = get_meta(KEYS[1])
 if later then return LATER end
 if not meta then return 0 end
+although_full(KEYS[1])
 local e, x = tonumber(ARGV[1]), tonumber(ARGV[2])
 meta.epoch, meta.rev = meta.epoch + 1, meta.rev + 1
 if meta.he < e then meta.scopes, meta.names = {}, {} end

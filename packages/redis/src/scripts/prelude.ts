@@ -24,6 +24,9 @@ local function now_ms()
   local t = redis.call('TIME')
   return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 end
+-- Redis refuses to grow while its memory is full, but only before a script's first write. What must not fail
+-- then comes after this one, which changes nothing: the key has no expiry.
+local function although_full(key) redis.call('PERSIST', key) end
 local function num(n) return string.format('%.0f', n) end
 local function ordinal(n) return n and n >= 0 and n < 9007199254740992 and n % 1 == 0 end
 local function before(e1, x1, e2, x2) return e1 < e2 or (e1 == e2 and x1 < x2) end
@@ -59,24 +62,26 @@ local function forgotten(key, forget)
   return not last or now_ms() - tonumber(last) > forget
 end
 
--- The first 20 bytes of a record are the same in every format, so that no release loses a tidemark.
+-- The first 20 bytes of a record are the same in every format, so that no release loses a tidemark. No more is
+-- read: a value may be large.
 local function get_record(key)
-  local bytes = get(key)
-  if not bytes or #bytes < 20 or string.byte(bytes, 1) ~= 212 then return nil end
-  local era, n = struct.unpack('>dd', bytes, 5)
+  local head = redis.pcall('GETRANGE', key, 0, 19)
+  if type(head) ~= 'string' or #head < 20 or string.byte(head, 1) ~= 212 then return nil end
+  local format, era, n = string.byte(head, 2), struct.unpack('>dd', head, 5)
   if not (ordinal(era) and ordinal(n)) then return nil end
-  return { era = era, n = n, bytes = bytes }
+  return { era = era, n = n, later = format < 1 or format > 2 }
 end
--- Tidemark := max; the record lives for at least ttl ms more.
+-- Tidemark := max; the record lives for at least ttl ms more. A value below its tidemark serves nobody, and gives
+-- its memory back; of a later format every other byte stays.
 local function raise_record(key, record, era, n, ttl)
   local left = num(math.max(redis.call('PTTL', key), ttl))
-  if not record then
-    redis.call('SET', key, struct.pack('>BBBBdd', 212, 1, 0, 0, era, n), 'PX', left)
-  elseif before(record.era, record.n, era, n) then
-    local b = record.bytes
-    redis.call('SET', key, string.sub(b, 1, 4) .. struct.pack('>dd', era, n) .. string.sub(b, 21), 'PX', left)
-  else
+  if record and not before(record.era, record.n, era, n) then
     redis.call('PEXPIRE', key, left)
+  elseif record and record.later then
+    redis.call('SETRANGE', key, 4, struct.pack('>dd', era, n))
+    redis.call('PEXPIRE', key, left)
+  else
+    redis.call('SET', key, struct.pack('>BBBBdd', 212, 1, 0, 0, era, n), 'PX', left)
   end
 end
 `;

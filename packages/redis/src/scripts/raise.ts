@@ -2,7 +2,8 @@ import { PRELUDE } from './prelude.ts';
 
 /**
  * Raises tidemarks, and, for an applier, chains a mark and moves the horizon: `raise` and `apply`
- * of the store port, equal to raiseRecord, raiseScopes, chainBatch and advanceState of the protocol.
+ * of the store port, equal to raiseRecord, raiseScopes, chainBatch and advanceState of the protocol, but that a
+ * value which a raise voids is dropped. Works also when memory is full: deleting a lease is a first write, too.
  *
  * KEYS: 1 meta, 2 mark, 3 history, then for each record: record, lease.
  * ARGV: 1 mark ('' = a plain raise), 2 expected mark ('' = any), 3 tombstone ttl ms,
@@ -16,6 +17,7 @@ local meta, later = get_meta(KEYS[1])
 local mark, expect, ttl, forget = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local at = 14
 local dirty = false
+if not later then although_full(KEYS[1]) end
 
 for i = 1, tonumber(ARGV[13]) do
   local name, era, n = ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
@@ -37,8 +39,9 @@ end
 for i = 4, #KEYS, 2 do
   local key, era, n = KEYS[i], tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   at = at + 2
+  local leased = redis.call('DEL', KEYS[i + 1]) == 1
   raise_record(key, get_record(key), era, n, ttl)
-  if redis.call('DEL', KEYS[i + 1]) == 1 then lease_ended(KEYS[i + 1]) end
+  if leased then lease_ended(KEYS[i + 1]) end
 end
 
 local function advance(fe, fx, te, tx)
