@@ -84,6 +84,7 @@ function withoutFillRules(store: Store): Store {
         incarnation: meta.incarnation,
         epoch: meta.epoch,
         revision: meta.revision,
+        replaces: 'any',
         asOf: meta.horizon,
       });
     },

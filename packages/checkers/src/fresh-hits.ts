@@ -2,6 +2,7 @@ import type { Eras, State } from './eras.ts';
 import { type FaultLine, type History, type ReadLine, SETTINGS_KEY } from './history.ts';
 import { Known } from './known.ts';
 import { countUpTo } from './ranks.ts';
+import { isLess, type Level, levelOf } from './version.ts';
 import type { Violation } from './violation.ts';
 
 /** Something that proves that a place knew a state of a key. */
@@ -9,6 +10,8 @@ interface Floor {
   readonly atMs: number;
   readonly beganMs: number;
   readonly state: State;
+  /** Under which it was served; left out: it binds reads under any. */
+  readonly version?: Level;
   readonly because: string;
 }
 
@@ -27,7 +30,9 @@ interface Found {
 /**
  * I1 and I2, as far as they can be seen from outside:
  *
- * - what was once served from a region's store is never served older from that store, to any process;
+ * - what was once served from a region's store is never served older from that store, to any process, but under a higher
+ *   version: a value that was loaded while it was written may be newer than its version, and what comes under the
+ *   next one older again;
  * - what a process wrote, and was told so, it never reads older, from any tier; and if its region's
  *   store was told as well, no process reads it older from that store.
  *
@@ -97,10 +102,24 @@ class Places {
 /** A read from a store is judged by those before it, and binds those after it. */
 function note({ key, floors, reads }: Place, read: ReadLine, eras: Eras): void {
   reads.push(read);
-  const { region, value = null, startMs, endMs } = read;
+  const { region, value = null, version, startMs, endMs } = read;
   const state = eras.shown(key, value, endMs, () => 0);
   if (!state) return;
-  floors.push({ atMs: endMs, beganMs: startMs, state, because: `the store of ${region} had served` });
+  const because = `the store of ${region} had served`;
+  const labelled = typeof version === 'string' && { version: levelOf(version) };
+  floors.push({ atMs: endMs, beganMs: startMs, state, because, ...labelled });
+}
+
+/** What was known under the highest version so far. */
+interface Labelled {
+  readonly version: Level | undefined;
+  readonly states: Known;
+}
+
+function isAbove({ version }: ReadLine, floor: Labelled): boolean {
+  return (
+    typeof version === 'string' && floor.version !== undefined && isLess(floor.version, levelOf(version))
+  );
 }
 
 function sweep({ key, floors, reads }: Place, eras: Eras, resets: ReadonlyMap<string, Resets>): Found[] {
@@ -108,24 +127,29 @@ function sweep({ key, floors, reads }: Place, eras: Eras, resets: ReadonlyMap<st
   const found: Found[] = [];
   const ended = floors.toSorted((a, b) => a.atMs - b.atMs);
   // By life of the store: how many resets lay before.
-  const lives = new Map<number, Known>();
+  const lives = new Map<number, Labelled>();
   let next = 0;
   for (const read of reads.toSorted((a, b) => a.startMs - b.startMs)) {
     const { region, process, tier, value = null, endMs } = read;
     const reset = resets.get(region);
     while (next < ended.length && ended[next]!.atMs < read.startMs) {
-      const { beganMs, state, because } = ended[next]!;
+      const { beganMs, state, version, because } = ended[next]!;
+      next += 1;
       const life = reset ? countUpTo(reset.endsMs, beganMs, true) : 0;
       let known = lives.get(life);
-      if (!known) lives.set(life, (known = new Known(eras, key)));
-      known.learn(state, because);
-      next += 1;
+      if (version && known?.version && isLess(version, known.version)) continue;
+      if (!known || (version && known.version && isLess(known.version, version))) {
+        lives.set(life, (known = { version, states: new Known(eras, key) }));
+      }
+      known.states.learn(state, because);
     }
     const life = reset ? countUpTo(reset.startsMs, endMs, false) : 0;
-    const lack = lives.get(life)?.lackOf(value, endMs);
+    const floor = lives.get(life);
+    if (!floor || isAbove(read, floor)) continue;
+    const lack = floor.states.lackOf(value, endMs);
     if (!lack) continue;
-    const { shown, floor, because } = lack;
-    const known = floor === null ? 'what came after the restore that undid it' : String(floor);
+    const { shown, because } = lack;
+    const known = lack.floor === null ? 'what came after the restore that undid it' : String(lack.floor);
     const what = `${process} was served counter ${shown} of ${key} from ${tier ?? 'a cache'}, after ${because} ${known}`;
     found.push({ read, violation: { invariant: 'I2', key, region, process, atMs: endMs, what } });
   }

@@ -63,6 +63,8 @@ function goesBack(
   ) ?? [0, undefined];
   return change(lines, invariant, read, ({ key }) => ({
     value: valueOf(one(older(lines, key, counter), pick)!),
+    // Under a higher version a store may show less.
+    version: null,
   }));
 }
 

@@ -15,6 +15,17 @@ describe('I1 and I2, fresh hits', () => {
     expect(broken(before, read(2, 4, 5), read(1, 6, 7))).toEqual(['I2']);
   });
 
+  it('a store may serve an older state under a higher version, not under the same or a lower one', () => {
+    const before = [...write(1, 0, 1, OTHER), ...write(2, 2, 3, { ...OTHER, storeTold: false })];
+    const under = (counter: number, version: string, ms: number) => read(counter, ms, ms + 1, { version });
+    expect(broken(before, under(2, '1.3', 4), under(1, '1.4', 6))).toEqual([]);
+    expect(broken(before, under(2, '1.3', 4), under(1, '1.3', 6))).toEqual(['I2']);
+    expect(broken(before, under(2, '1.3', 4), under(1, '1.2', 6))).toEqual(['I2']);
+    expect(broken(before, under(2, '1.3', 4), under(1, '2.1', 6))).toEqual([]);
+    // What is known under the highest version binds, whatever was served under lower ones meanwhile.
+    expect(broken(before, under(1, '1.2', 4), under(2, '1.3', 6), under(1, '1.3', 8))).toEqual(['I2']);
+  });
+
   it('two reads at once prove nothing about each other', () => {
     const before = [...write(1, 0, 1, OTHER), ...write(2, 2, 3, { ...OTHER, storeTold: false })];
     expect(broken(before, read(2, 4, 6), read(1, 5, 7))).toEqual([]);

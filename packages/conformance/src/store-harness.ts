@@ -59,6 +59,7 @@ export function fillOf(meta: StoreMeta, changes: Partial<Fill> = {}): Fill {
     staleMs: 0,
     data: bytes('value'),
     dependencies: [],
+    replaces: 'any',
     lease: null,
     ...changes,
   };

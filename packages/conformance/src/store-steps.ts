@@ -90,6 +90,8 @@ const anyFill: fc.Arbitrary<Partial<Fill>> = fc.record(
     staleMs: fc.constantFrom(0, 0.5, 5_000, 2 ** 32 + 1),
     data: fc.option(anyData, { freq: 4, nil: null }),
     dependencies: fc.array(dependency, { maxLength: 2 }),
+    // No value was seen, or one that no store has.
+    replaces: fc.constantFrom(null, 1),
   },
   { requiredKeys: ['key', 'version', 'lease'] },
 );
@@ -100,7 +102,8 @@ async function freshFill(store: Store, changes: Partial<Fill>): Promise<unknown>
   if (!meta) return null;
   const tidemark = records[0]?.tidemark ?? version(0, meta.horizon.era);
   const scope = meta.scopes.get(keyspaceOf(changes.key!)) ?? 0;
-  return store.fill(fillOf(meta, { version: tidemark, scope, ...pick(changes) }));
+  const replaces = records[0]?.value?.filledAtMs ?? null;
+  return store.fill(fillOf(meta, { version: tidemark, scope, replaces, ...pick(changes) }));
 }
 
 function pick({ key: of, freshMs, staleMs, data, dependencies }: Partial<Fill>): Partial<Fill> {

@@ -209,6 +209,23 @@ export function storeSuite(name: string, open: OpenStore): void {
       unwatchOther();
     });
 
+    it('a fill replaces what it saw, and not what came since: that may be newer than its version says', async () => {
+      const seen = async () => (await store.read([KEY])).records[0]?.value?.filledAtMs ?? null;
+      const first = fillOf(meta, { version: version(5), replaces: await seen(), data: bytes('first') });
+      const late = fillOf(meta, { version: version(5), replaces: await seen(), data: bytes('late') });
+      expect(await store.fill(first)).toBe('admitted');
+      expect(await store.fill(late)).toBe('refilled');
+      expect(text((await store.read([KEY])).records[0]?.value?.data)).toBe('first');
+      const renewed = fillOf(meta, { version: version(5), replaces: await seen(), data: bytes('renewed') });
+      expect(await store.fill(renewed)).toBe('admitted');
+      // A newer version needs to have seen nothing; an older one is refused for what it is.
+      const older = fillOf(meta, { version: version(4), replaces: await seen() });
+      expect(await store.fill(older)).toBe('below-tidemark');
+      expect(await store.fill(fillOf(meta, { version: version(6), replaces: null }))).toBe('admitted');
+      await store.raise([{ key: KEY, version: version(7) }]);
+      expect(await store.fill(fillOf(meta, { version: version(7), replaces: null }))).toBe('admitted');
+    });
+
     it('a fill gives its lease back, admitted or refused', async () => {
       await store.lease(KEY, 'a', 60_000);
       expect(await store.fill(fillOf(meta, { lease: 'a' }))).toBe('admitted');

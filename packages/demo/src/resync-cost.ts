@@ -91,6 +91,7 @@ async function fill(source: SourceOfTruth, store: Store, entries: number): Promi
       staleMs: 0,
       data: VALUE,
       dependencies: [],
+      replaces: null,
       lease: null,
     };
   }

@@ -33,6 +33,7 @@ describe('bounds', () => {
     staleMs: 0,
     data: new Uint8Array(1),
     dependencies: [],
+    replaces: 'any' as const,
     lease: null,
   });
 

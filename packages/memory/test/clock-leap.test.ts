@@ -22,7 +22,7 @@ beforeEach(async () => {
   late = {
     ...{ key: 'k:1', version: { era: 1, n: 1 }, scope: 0, asOf: horizon },
     ...{ incarnation, epoch, revision, schema: 1, freshMs: 60_000, staleMs: 0 },
-    ...{ data: null, dependencies: [], lease: null },
+    ...{ data: null, dependencies: [], replaces: 'any', lease: null },
   };
   nowMs += 1_000; // Less than what the history of horizons can tell apart.
   await store.raise([{ key: 'k:1', version: { era: 1, n: 2 } }]);

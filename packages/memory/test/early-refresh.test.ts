@@ -94,8 +94,8 @@ describe('stale-while-revalidate', () => {
     await region.runtime.advance(10_500);
     Object.assign(loader, { takesMs: 1_000, value: 'second' });
     await readOften(rows, 1, 50); // A reload is under way, with the old value.
-    await region.runtime.settle(region.nodes[0]!.write(async (tx) => tx.bump(rows, { id: 1 })));
     loader.value = 'third';
+    await region.runtime.settle(region.nodes[0]!.write(async (tx) => tx.bump(rows, { id: 1 })));
     await region.runtime.advance(100);
     expect(region.nodes.map((node) => node.peek(rows, { id: 1 }))).toEqual([undefined, undefined]);
     const read = await Promise.all(

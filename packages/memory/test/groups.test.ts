@@ -162,6 +162,7 @@ describe('groups in two regions of memory parts', () => {
         staleMs: 0,
         data: new TextEncoder().encode(text),
         dependencies: [],
+        replaces: 'any',
         lease: null,
       });
       expect(verdict).toBe('admitted');

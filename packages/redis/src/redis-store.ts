@@ -141,6 +141,7 @@ export class RedisStore implements Store {
         toBuffer(data),
         dependenciesText(fill.dependencies),
         this.#options.tombstoneTtlMs / 2,
+        fill.replaces ?? '',
       ),
     );
     return verdict as FillVerdict;

@@ -24,6 +24,7 @@ export function fillOf(meta: StoreMeta, changes: Partial<Fill> = {}): Fill {
     staleMs: 0,
     data: Buffer.from('value'),
     dependencies: [],
+    replaces: 'any',
     lease: null,
     ...changes,
   };

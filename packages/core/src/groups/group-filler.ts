@@ -111,7 +111,7 @@ export class GroupFiller {
           };
           const life = lifetime(members, decoded, this.#options.runtime.random());
           const meta = metas[partitionOf(cacheKey, metas.length)];
-          return meta ? this.#filler.fill(members, cacheKey, meta, loaded, null, life) : 'refused';
+          return meta ? this.#filler.fill(members, cacheKey, meta, loaded, null, life, 'any') : 'refused';
         }),
       );
       filled += words.filter((word) => word === 'admitted').length;

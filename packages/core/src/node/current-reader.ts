@@ -1,6 +1,5 @@
 import { ConfigurationError } from '../ports/errors.ts';
 import type { Label } from '../protocol/dependency.ts';
-import type { StoreMeta } from '../protocol/record.ts';
 import { compareVersions, type Version } from '../protocol/version.ts';
 import { Session } from '../session/session.ts';
 import type { L1Cache } from './l1-cache.ts';
@@ -13,7 +12,7 @@ import type { ServedResult } from './read-result.ts';
 /** Loads from the primary; joins no load that began before `notBeforeMs` or below the version. */
 export type LoadCurrent = (
   miss: Miss,
-  meta: StoreMeta | null,
+  answer: L2Answer | null,
   version: Version,
   notBeforeMs: number,
   alone: boolean,
@@ -106,12 +105,12 @@ export class CurrentReader {
 
   async #renew(miss: Miss, answer: L2Answer | null, checked: Checked): Promise<ServedResult> {
     const { labels, askedAtMs } = checked;
-    const meta = answer?.meta ?? (await this.#l2.ask(miss))?.meta ?? null;
+    const known = answer?.meta ? answer : await this.#l2.ask(miss);
     const { version } = labels[0]!;
-    const joined = await this.#load(miss, meta, version, askedAtMs, false);
+    const joined = await this.#load(miss, known, version, askedAtMs, false);
     // Somebody else's load may have ended with another process' value, which is checked like any other.
     const fromPrimary = joined.tier === 'source' && joined.stalenessBoundMs < Number.POSITIVE_INFINITY;
     if (fromPrimary || this.#reached(joined, checked)) return joined;
-    return this.#load(miss, meta, version, askedAtMs, true);
+    return this.#load(miss, known, version, askedAtMs, true);
   }
 }

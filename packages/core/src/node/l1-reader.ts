@@ -25,6 +25,7 @@ export class L1Reader {
   readonly #times: LoadTimes;
   readonly #revalidate: (miss: Miss, entry: L1Entry) => void;
   readonly #observed: boolean;
+  readonly #coarseMs: () => number;
 
   constructor(
     options: ResolvedOptions<unknown, unknown>,
@@ -37,6 +38,7 @@ export class L1Reader {
     this.#times = times;
     this.#counters = counters;
     this.#revalidate = revalidate;
+    this.#coarseMs = options.runtime.coarseMs ?? (() => options.runtime.monoMs());
     this.#observed = options.telemetry !== noTelemetry;
   }
 
@@ -48,7 +50,8 @@ export class L1Reader {
   ): L1Entry | undefined {
     const entry = this.#l1.get(key);
     if (entry === undefined) return undefined;
-    const nowMs = this.#options.runtime.monoMs();
+    // A bound is proven by the exact clock only.
+    const nowMs = consistency === 'eventual' ? this.#coarseMs() : this.#options.runtime.monoMs();
     if (nowMs >= entry.staleUntilMs) return undefined;
     if (consistency !== 'eventual' && !this.#mayServe(key, entry, consistency, nowMs)) return undefined;
     if (nowMs >= entry.refreshFromMs) this.#mayRefresh(keyspace, params, key, entry, nowMs);

@@ -1,4 +1,3 @@
-import type { StoreMeta } from '../protocol/record.ts';
 import type { Version } from '../protocol/version.ts';
 import type { L2Reader } from './l2-reader.ts';
 import { LeaseEnds } from './lease-ends.ts';
@@ -7,15 +6,14 @@ import type { Loader } from './loader.ts';
 import type { Miss } from './miss.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { ServedResult } from './read-result.ts';
-import type { Settler } from './settler.ts';
+import type { Seen, Settler } from './settler.ts';
 import type { Counters } from './stats.ts';
 import type { StoreFiller } from './store-filler.ts';
 
 /** A key that must be loaded, and what is known of it. */
 export interface Wanted {
   readonly miss: Miss;
-  /** What the store showed; null when it is away or new. */
-  readonly meta: StoreMeta | null;
+  readonly seen: Seen;
   readonly why: ServedResult['why'];
   /** Nothing below it will do. */
   readonly tidemark: Version;
@@ -62,15 +60,15 @@ export class LeaseLoader {
     const leased = await Promise.all(wanted.map((each) => this.#lease(each)));
     const now: number[] = [];
     const later: number[] = [];
-    leased.forEach(({ wanted: { meta, waits }, lease }, i) =>
-      (lease === null && meta !== null && waits && this.#ends ? later : now).push(i),
+    leased.forEach(({ wanted: { seen, waits }, lease }, i) =>
+      (lease === null && seen.meta !== null && waits && this.#ends ? later : now).push(i),
     );
     await Promise.all([this.#batch(leased, now, results), this.#waitThenLoad(leased, later, results)]);
     return results;
   }
 
   async #lease(wanted: Wanted): Promise<Leased> {
-    if (!this.#ends || wanted.meta === null) return { wanted, lease: null };
+    if (!this.#ends || wanted.seen.meta === null) return { wanted, lease: null };
     const token = this.#options.runtime.randomId();
     const granted = await this.#parts.filler.lease(wanted.miss.key, token);
     return { wanted, lease: granted ? token : null };
@@ -139,13 +137,13 @@ export class LeaseLoader {
       params: wanted.map(({ miss }) => miss.params),
       needs: wanted.map(({ tidemark }) => tidemark),
       // Without the store's word nobody knows how far behind a replica is.
-      mayLag: mayLag && wanted.every(({ meta }) => meta !== null),
+      mayLag: mayLag && wanted.every(({ seen }) => seen.meta !== null),
     });
     const late: number[] = [];
     await Promise.all(
       all.map(async (i, at) => {
-        const { miss, meta, why } = wanted[at]!;
-        const result = await settler.settle(miss, meta, loaded[at]!, leased[i]!.lease, why);
+        const { miss, seen, why } = wanted[at]!;
+        const result = await settler.settle(miss, seen, loaded[at]!, leased[i]!.lease, why);
         if (result) results[i] = result;
         else late.push(i);
       }),

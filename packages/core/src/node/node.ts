@@ -53,6 +53,8 @@ export class TidemarkNode<Tx = unknown> {
   readonly #feed: FeedFollower | null;
   readonly #roles: readonly (Relay | Applier)[];
   #closed = false;
+  /** Reads mostly go on with the keyspace of the read before: it need not be looked up. */
+  #lastKeyspace: AnyKeyspace | null = null;
 
   /** @internal use `startNode` */
   constructor(
@@ -280,13 +282,18 @@ export class TidemarkNode<Tx = unknown> {
   }
 
   #key(keyspace: AnyKeyspace, params: Params<ParamTypes>): string {
+    if (keyspace !== this.#lastKeyspace || this.#closed) this.#check(keyspace);
+    return keyspace.key(params);
+  }
+
+  #check(keyspace: AnyKeyspace): void {
     if (this.#closed) throw new ClosedError();
     if (!this.#keyspaces.has(keyspace)) {
       throw new ConfigurationError(
         `keyspace ${keyspace.name} is not one of this node's; add it to startNode's keyspaces`,
       );
     }
-    return keyspace.key(params);
+    this.#lastKeyspace = keyspace;
   }
 
   #written<T>(committed: Committed<T>, options: WriteOptions): Written<T> {

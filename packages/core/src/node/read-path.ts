@@ -21,7 +21,7 @@ import type { ServedResult } from './read-result.ts';
 import { SeenFloors } from './seen-floors.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { Counters } from './stats.ts';
-import { Settler } from './settler.ts';
+import { seenIn, Settler } from './settler.ts';
 import { StaleAnswers } from './stale-answers.ts';
 import { StoreFiller } from './store-filler.ts';
 
@@ -84,9 +84,10 @@ export class ReadPath {
       options,
       this.l1,
       this.#l2,
-      (miss, meta, version, notBeforeMs, alone) => {
+      (miss, answer, version, notBeforeMs, alone) => {
         const tidemark = maxVersion(version, this.#floors.of(miss.key));
-        const wanted = { miss, meta, why: 'below-tidemark', tidemark, mayLag: false, waits: null } as const;
+        const seen = seenIn(answer);
+        const wanted = { miss, seen, why: 'below-tidemark', tidemark, mayLag: false, waits: null } as const;
         const load = () => this.#leaseLoader.load(wanted);
         return alone
           ? load()
@@ -192,13 +193,13 @@ export class ReadPath {
   ): Promise<Loaded | null> {
     const miss: Miss = { keyspace, params, key, ticket: this.l1.ticket() };
     const token = this.#options.runtime.randomId();
-    const meta = (await this.#l2.ask(miss))?.meta ?? null;
+    const seen = seenIn(await this.#l2.ask(miss));
     // Readers that miss meanwhile wait for this fill.
-    const lease = meta && (await this.#filler.lease(key, token)) ? token : null;
+    const lease = seen.meta && (await this.#filler.lease(key, token)) ? token : null;
     this.#counters.loads += 1;
     const request = { keyspace, keys: [key], params: [params], needs: [version], mayLag: false };
     const [loaded] = await this.#loader.load(request);
-    await this.#settler.settle(miss, meta, loaded!, lease, 'below-tidemark');
+    await this.#settler.settle(miss, seen, loaded!, lease, 'below-tidemark');
     return loaded!;
   }
 
@@ -217,10 +218,10 @@ export class ReadPath {
       if (found && typeof found === 'object') return found;
       const known = maxVersion(version, this.#known(key, answer));
       const abreast = answer?.wentBack !== true;
-      const meta = answer?.meta ?? null;
+      const seen = seenIn(answer);
       const waits = abreast ? ANY_FILL : null;
       const why = 'below-tidemark';
-      return this.#leaseLoader.load({ miss, meta, why, tidemark: known, mayLag: abreast, waits });
+      return this.#leaseLoader.load({ miss, seen, why, tidemark: known, mayLag: abreast, waits });
     });
   }
 
@@ -271,12 +272,11 @@ export class ReadPath {
     consistency: CacheConsistency,
     load: (wanted: Wanted) => Promise<Result>,
   ): Promise<Result> {
-    const meta = answer?.meta ?? null;
     // What this reader saw in L2, it must not be served below: not by a load from before it either.
     const tidemark = this.#known(miss.key, answer);
     // In a store that went back nobody's fill is trusted: there is nothing to wait for.
     const abreast = answer?.wentBack !== true;
-    const wanted = { miss, meta, why, tidemark };
+    const wanted = { miss, seen: seenIn(answer), why, tidemark };
     const nowMs = this.#options.runtime.monoMs();
     if (consistency === 'eventual') {
       const terms = { notBeforeMs: UNPROVEN, tidemark };
@@ -309,10 +309,11 @@ export class ReadPath {
         const abreast = answer?.wentBack !== true;
         return this.#leaseLoader.load({
           miss,
-          meta: answer?.meta ?? null,
+          seen: seenIn(answer),
           why: 'expired',
           tidemark: known,
-          mayLag: abreast,
+          // It is no older than what is there, which a replica can't promise.
+          mayLag: false,
           waits: abreast ? FRESH_FILL : null,
         });
       })

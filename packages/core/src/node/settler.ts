@@ -6,11 +6,24 @@ import { assertNotReplaced, type Loaded } from './loader.ts';
 import type { LoadTimes } from './load-times.ts';
 import type { Miss } from './miss.ts';
 import type { ResolvedOptions } from './options.ts';
+import type { RecordAnswer } from './read-batcher.ts';
 import type { ServedResult } from './read-result.ts';
 import type { SeenFloors } from './seen-floors.ts';
 import type { StoreFiller } from './store-filler.ts';
 
 const UNPROVEN = Number.NEGATIVE_INFINITY;
+
+/** What the store showed at the miss. */
+export interface Seen {
+  /** Null when it is away or new. */
+  readonly meta: StoreMeta | null;
+  /** When the value that it showed was filled; null for none. */
+  readonly replaces: number | null;
+}
+
+export function seenIn(answer: RecordAnswer | null): Seen {
+  return { meta: answer?.meta ?? null, replaces: answer?.record?.value?.filledAtMs ?? null };
+}
 
 interface Parts {
   readonly l1: L1Cache;
@@ -41,18 +54,20 @@ export class Settler {
   /** The result for readers. Null when a replica was too late: then the primary must be asked. */
   async settle(
     miss: Miss,
-    meta: StoreMeta | null,
+    seen: Seen,
     loaded: Loaded,
     lease: string | null,
     why: ServedResult['why'],
   ): Promise<ServedResult | null> {
     const { keyspace, key, ticket } = miss;
+    const { meta, replaces } = seen;
     const { runtime } = this.#options;
     const { value, label, dependencies, startedAtMs, origin, moved } = loaded;
     if (origin === 'primary') assertNotReplaced(key, meta, label);
     // Drawn once: both tiers end at about the same time.
     const life = lifetime(keyspace, value, runtime.random());
-    const word = meta === null ? 'away' : await this.#filler.fill(keyspace, key, meta, loaded, lease, life);
+    const word =
+      meta === null ? 'away' : await this.#filler.fill(keyspace, key, meta, loaded, lease, life, replaces);
     const overtaken = label
       ? [{ key, version: label.version, scope: label.scope }, ...dependencies].some((each) =>
           this.#floors.isOvertaken(each),

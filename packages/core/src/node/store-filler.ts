@@ -1,7 +1,7 @@
 import type { Store } from '../ports/store.ts';
 import type { Dependency, Label } from '../protocol/dependency.ts';
 import type { Position } from '../protocol/position.ts';
-import type { FillVerdict, StoreMeta } from '../protocol/record.ts';
+import type { Fill, FillVerdict, StoreMeta } from '../protocol/record.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Loaded } from './loader.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
@@ -50,6 +50,7 @@ export class StoreFiller {
     loaded: Loaded,
     lease: string | null,
     { freshMs, staleMs }: Lifetime,
+    replaces: Fill['replaces'],
   ): Promise<FillWord> {
     const { codec } = this.#options;
     const { value, label, dependencies: made, moved } = loaded;
@@ -80,6 +81,7 @@ export class StoreFiller {
         staleMs,
         data,
         dependencies,
+        replaces,
         lease,
       });
       return this.#told(keyspace, verdict);

@@ -7,6 +7,11 @@ export interface Timer {
 export interface Runtime {
   /** Monotonic clock of this process, ms; only differences mean anything. */
   monoMs(): number;
+  /**
+   * Like `monoMs`, and cheaper: it may be behind by a millisecond, or by as long as the event loop was kept busy.
+   * For TTLs on the hottest path; never for a proof. Left out: `monoMs` is asked.
+   */
+  readonly coarseMs?: () => number;
   /** Wall clock, ms since 1970; shown to people, never compared with another machine's. */
   wallMs(): number;
   /** Uniform in [0, 1). */

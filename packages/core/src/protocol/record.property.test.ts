@@ -31,6 +31,7 @@ function fill(changes: Partial<Fill>): Fill {
     staleMs: 5,
     data: null,
     dependencies: [],
+    replaces: 'any',
     lease: null,
     ...changes,
   };

@@ -113,6 +113,12 @@ export interface Fill {
   readonly staleMs: number;
   readonly data: Uint8Array | null;
   readonly dependencies: readonly Dependency[];
+  /**
+   * `filledAtMs` of the value that the store showed at the miss; null when it showed none. One of the same version
+   * that came since may be newer than its label says, and newer than this one: it stays. `any` for a value that
+   * is the same whenever it is loaded.
+   */
+  readonly replaces: number | null | 'any';
   /** Token of the lease under which the value was loaded, if any. */
   readonly lease: string | null;
 }
@@ -128,6 +134,7 @@ export type FillVerdict =
   | 'base' // read before tidemarks that may have been forgotten
   | 'era' // read in an era that the store has not entered: what changed in it, nobody may ever tell this store
   | 'below-tidemark' // a newer version is known
+  | 'refilled' // another value of the same version was filled since the miss
   | 'lease'; // unversioned, and the lease is gone
 
 /**
@@ -153,6 +160,10 @@ export function judgeFill(
   if (fill.asOf.era > meta.horizon.era) return 'era';
   const tidemark = record?.tidemark ?? VERSION_NONE;
   if (compareVersions(fill.version, tidemark) < 0) return 'below-tidemark';
+  const known = record?.value;
+  if (known && compareVersions(fill.version, known.version) === 0) {
+    if (fill.replaces !== 'any' && fill.replaces !== known.filledAtMs) return 'refilled';
+  }
   return 'admitted';
 }
 

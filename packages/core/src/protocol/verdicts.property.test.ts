@@ -41,6 +41,7 @@ const fillArbitrary: fc.Arbitrary<Fill> = fc.record({
   schema: fc.constant(1),
   freshMs: fc.constant(10),
   staleMs: fc.constant(0),
+  replaces: fc.constantFrom<Fill['replaces']>('any', null, 0, 5),
   data: fc.constant(null),
   dependencies: fc.constant([]),
   lease: fc.constant(null),
@@ -97,7 +98,11 @@ describe('a fill', () => {
               ? leased
               : comparePositions(fill.asOf, meta.base) >= 0 &&
                 fill.asOf.era <= meta.horizon.era &&
-                compareVersions(fill.version, record?.tidemark ?? none) >= 0;
+                compareVersions(fill.version, record?.tidemark ?? none) >= 0 &&
+                (fill.replaces === 'any' ||
+                  !record?.value ||
+                  compareVersions(fill.version, record.value.version) !== 0 ||
+                  fill.replaces === record.value.filledAtMs);
           const verdict = judgeFill(meta, record, fill, leased, false);
           expect(verdict === 'admitted').toBe(sameLife && notFlushed && notBehind);
           expect(judgeFill(null, record, fill, leased, false)).toBe('uninitialised');

@@ -56,6 +56,7 @@ async function fillPart(
         ...lifetime(keyspace, data, NO_JITTER),
         data: data === null ? null : Buffer.from(data, 'base64'),
         dependencies: [],
+        replaces: known?.filledAtMs ?? null,
         lease: null,
       });
       telemetry.record({ type: 'fill', keyspace: keyspace.name, verdict });

@@ -204,6 +204,18 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     test: 'packages/memory/src/memory-store.test.ts',
   },
   {
+    name: 'refilled-by-a-late-fill',
+    without: 'a fill replaces no value of its version that came since its miss',
+    edits: [
+      {
+        file: 'packages/core/src/protocol/record.ts',
+        from: "if (fill.replaces !== 'any' && fill.replaces !== known.filledAtMs) return 'refilled';",
+        to: "if (fill.replaces === 0) return 'refilled';",
+      },
+    ],
+    test: 'packages/memory/src/memory-store.test.ts',
+  },
+  {
     name: 'any-token-gives-back',
     without: 'a lease is given back by its holder only',
     edits: [
