@@ -1,5 +1,6 @@
 import { StoreFormatError, StoreUnavailableError } from '@tidemark/core';
 import { type Cluster, Redis } from 'ioredis';
+import { Deadlines } from './deadlines.ts';
 import { LeaseChannels } from './lease-channels.ts';
 import type { ResolvedRedisOptions } from './options.ts';
 import { StoreClock } from './store-clock.ts';
@@ -13,8 +14,8 @@ export interface StoreConnection {
   run<T>(command: Promise<T>): Promise<T>;
   /** What to say of a store that a later release wrote. */
   later(cause?: unknown): StoreFormatError;
-  /** Redis' clock, ms. */
-  nowMs(): Promise<number>;
+  /** Redis' clock, ms; at once when it is known. */
+  nowMs(): number | Promise<number>;
   /** Servers that may have keys of this store. */
   scanned(): readonly Redis[];
   /** What hears of leases that end; null where the connection can't. */
@@ -26,6 +27,7 @@ export interface StoreConnection {
 export class Connection implements StoreConnection {
   readonly redis: Redis;
   readonly leases: LeaseChannels;
+  readonly #deadlines: Deadlines;
   readonly #clock = new StoreClock();
   readonly #clockTimer: NodeJS.Timeout;
   readonly #connectTimeoutMs: number;
@@ -35,8 +37,23 @@ export class Connection implements StoreConnection {
 
   constructor({ url, redis: options, commandTimeoutMs }: ResolvedRedisOptions) {
     this.#connectTimeoutMs = options.connectTimeout ?? 1_000;
-    this.redis = new Redis(url, { ...options, replyMapping: 'legacy' });
-    this.leases = new LeaseChannels(this.redis, commandTimeoutMs);
+    const { commandTimeout, socketTimeout = Infinity, ...unhurried } = options;
+    this.redis = new Redis(url, { ...unhurried, replyMapping: 'legacy' });
+    this.#deadlines = new Deadlines({
+      commandTimeoutMs,
+      silenceMaxMs: socketTimeout,
+      onSilence: () => this.redis.disconnect(true),
+    });
+    this.leases = new LeaseChannels(
+      () => this.redis.duplicate({ commandTimeout, socketTimeout }),
+      commandTimeoutMs,
+    );
+    // A server that hangs, or is half cut off, takes connections, and then says nothing.
+    let handshake: NodeJS.Timeout | undefined;
+    this.redis.on('connect', () => {
+      handshake = setTimeout(() => this.redis.disconnect(true), this.#connectTimeoutMs);
+    });
+    for (const event of ['ready', 'close']) this.redis.on(event, () => clearTimeout(handshake));
     this.redis.on('error', (error: Error) => {
       this.#lastError = error; // Without a listener it would be thrown.
     });
@@ -64,19 +81,8 @@ export class Connection implements StoreConnection {
   }
 
   /** Awaits a command; whatever goes wrong becomes a StoreUnavailableError, or a StoreFormatError. */
-  async run<T>(command: Promise<T>): Promise<T> {
-    try {
-      return await command;
-    } catch (cause) {
-      if (cause instanceof Error && cause.message.includes('TIDEMARK_LATER')) throw this.later(cause);
-      const { host, port } = this.redis.options;
-      const error = this.#lastError ?? cause; // Why it is not connected says more than that it isn't.
-      const why = error instanceof Error ? error.message : String(error);
-      throw new StoreUnavailableError(
-        `Redis at ${host}:${port} did not do it: ${why}; reads and writes go on without it, check that it is up and reachable`,
-        { cause },
-      );
-    }
+  run<T>(command: Promise<T>): Promise<T> {
+    return this.#deadlines.run(command, this.#coded);
   }
 
   /** What to say of a store that a later release wrote. */
@@ -89,9 +95,9 @@ export class Connection implements StoreConnection {
   }
 
   /** Redis' clock, ms. Asks for it only if it was never asked before. */
-  async nowMs(): Promise<number> {
-    if (!this.#clock.isSet) await this.#setClock();
-    return this.#clock.nowMs();
+  nowMs(): number | Promise<number> {
+    if (this.#clock.isSet) return this.#clock.nowMs();
+    return this.#setClock().then(() => this.#clock.nowMs());
   }
 
   scanned(): readonly Redis[] {
@@ -108,7 +114,7 @@ export class Connection implements StoreConnection {
     clearInterval(this.#clockTimer);
     this.leases.close();
     try {
-      if (this.redis.status === 'ready') await this.redis.quit();
+      if (this.redis.status === 'ready') await this.run(this.redis.quit());
     } catch {
       // It hangs or went away: there is nothing to wait for.
     }
@@ -126,10 +132,21 @@ export class Connection implements StoreConnection {
     });
   }
 
+  readonly #coded = (cause: unknown): Error => {
+    if (cause instanceof Error && cause.message.includes('TIDEMARK_LATER')) return this.later(cause);
+    const { host, port } = this.redis.options;
+    const error = this.#lastError ?? cause; // Why it is not connected says more than that it isn't.
+    const why = error instanceof Error ? error.message : String(error);
+    return new StoreUnavailableError(
+      `Redis at ${host}:${port} did not do it: ${why}; reads and writes go on without it, check that it is up and reachable`,
+      { cause },
+    );
+  };
+
   async #setClock(): Promise<void> {
     const askedAtMs = performance.now();
     try {
-      const [seconds, microseconds] = await this.redis.time();
+      const [seconds, microseconds] = await this.run(this.redis.time());
       this.#clock.set(Number(seconds), Number(microseconds), askedAtMs);
     } catch {
       // The old estimate is still good; the next connection asks again.

@@ -9,16 +9,18 @@ export class KeyNames {
   /** The pattern that the names of all records match. */
   readonly records: string;
   readonly #namespace: string;
+  readonly #before: string;
 
   constructor(namespace: string) {
     this.#namespace = namespace;
     this.meta = `${namespace}:meta`;
     this.state = [this.meta, `${namespace}:mark`, `${namespace}:history`];
     this.records = `${namespace}:{*}`;
+    this.#before = `${namespace}:{`;
   }
 
   record(key: string): string {
-    return `${this.#namespace}:{${key}}`;
+    return `${this.#before}${key}}`;
   }
 
   lease(key: string): string {

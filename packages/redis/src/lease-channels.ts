@@ -8,13 +8,14 @@ import type { Redis } from 'ioredis';
  * On a connection of its own, since one that subscribes can do nothing else; opened when it is first needed.
  */
 export class LeaseChannels {
-  readonly #main: Redis;
+  readonly #open: () => Redis;
   readonly #timeoutMs: number;
   readonly #listeners = new Map<string, Set<() => void>>();
   #subscriber: Redis | null = null;
 
-  constructor(main: Redis, timeoutMs: number) {
-    this.#main = main;
+  /** @param open makes a connection whose commands end by themselves */
+  constructor(open: () => Redis, timeoutMs: number) {
+    this.#open = open;
     this.#timeoutMs = timeoutMs;
   }
 
@@ -49,7 +50,7 @@ export class LeaseChannels {
   }
 
   async #ready(): Promise<Redis> {
-    this.#subscriber ??= this.#open();
+    this.#subscriber ??= this.#listen();
     const subscriber = this.#subscriber;
     if (subscriber.status === 'ready') return subscriber;
     await new Promise<void>((resolve, reject) => {
@@ -65,8 +66,8 @@ export class LeaseChannels {
     return subscriber;
   }
 
-  #open(): Redis {
-    const subscriber = this.#main.duplicate();
+  #listen(): Redis {
+    const subscriber = this.#open();
     // Without a listener it would be thrown; whoever waits is told by the timeout.
     subscriber.on('error', () => {});
     subscriber.on('smessage', (channel: string) => {

@@ -28,12 +28,13 @@ import { dependenciesText } from './dependencies-text.ts';
 import { KeyNames } from './key-names.ts';
 import { MetaReader, readMeta } from './meta-text.ts';
 import { type RedisStoreOptions, type ResolvedRedisOptions, resolveRedisOptions } from './options.ts';
-import { readRecord } from './record-bytes.ts';
+import { type ReadRecord, readRecord } from './record-bytes.ts';
 import { readHistory } from './retained-bytes.ts';
 
 const SCAN_COUNT = 500;
 /** Events of one script call: it blocks Redis for about 2 ms. */
 const SCRIPT_EVENTS_MAX = 500;
+const ABSENT: ReadRecord = { record: null, unreadable: false };
 
 /** A region's store in Redis: pointer records read by one `MGET`, changed by atomic scripts. */
 export class RedisStore implements Store {
@@ -52,20 +53,22 @@ export class RedisStore implements Store {
   }
 
   async read(keys: readonly string[]): Promise<StoreAnswer> {
-    const recordKeys = keys.map((key) => this.#names.record(key));
-    const [metaBytes, ...recordBytes] = await this.#run(
-      this.#connection.redis.mgetBuffer([this.#names.meta, ...recordKeys]),
-    );
+    const names = [this.#names.meta];
+    for (const key of keys) names.push(this.#names.record(key));
+    const replies = await this.#run(this.#connection.redis.mgetBuffer(names));
+    const metaBytes = replies[0];
     const known = metaBytes ? this.#metaReader.read(metaBytes) : null;
     if (known === 'later') throw this.#connection.later();
     if (metaBytes && !known) this.#options.onUnreadable(this.#names.meta);
-    const records = recordBytes.map((bytes, i): StoredRecord | null => {
-      if (!bytes || !known) return null;
-      const { record, unreadable } = readRecord(bytes, known.life);
-      if (unreadable) this.#options.onUnreadable(recordKeys[i]!);
-      return record;
-    });
-    return { meta: known?.meta ?? null, records, nowMs: await this.#connection.nowMs() };
+    const records: (StoredRecord | null)[] = [];
+    for (let at = 1; at < names.length; at += 1) {
+      const bytes = replies[at];
+      const { record, unreadable } = bytes && known ? readRecord(bytes, known.life) : ABSENT;
+      if (unreadable) this.#options.onUnreadable(names[at]!);
+      records.push(record);
+    }
+    const nowMs = this.#connection.nowMs();
+    return { meta: known?.meta ?? null, records, nowMs: typeof nowMs === 'number' ? nowMs : await nowMs };
   }
 
   async raise(invalidations: readonly Invalidation[]): Promise<void> {

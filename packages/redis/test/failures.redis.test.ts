@@ -1,3 +1,4 @@
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { initState, StoreUnavailableError } from '@tidemark/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -115,6 +116,27 @@ describe('a Redis that is away', () => {
     await setTimeout(100);
     await redis.server.start();
     for (const tookMs of await Promise.all(closing)) expect(tookMs).toBeLessThan(1_000);
+  });
+
+  it('takes a connection and says nothing: it is given up, and another one tried', async () => {
+    const { host, port } = redis.server;
+    const sockets: Socket[] = [];
+    const path = createServer((client) => {
+      sockets.push(client.on('error', () => {}));
+      // Only the first one gets no answer.
+      if (sockets.length > 1) client.pipe(connect(port, host).on('error', () => {})).pipe(client);
+    });
+    await new Promise<void>((resolve) => path.listen(0, '127.0.0.1', resolve));
+    try {
+      const url = `redis://127.0.0.1:${(path.address() as AddressInfo).port}`;
+      const patient = await redis.open({ url, redis: { connectTimeout: 200 } });
+      await vi.waitFor(async () => expect(await patient.read([])).toMatchObject({ records: [] }), SOON);
+      expect(sockets.length).toBe(2);
+      await patient.close();
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      path.close();
+    }
   });
 
   it('away at the start: the store opens, and works once it is there', async () => {

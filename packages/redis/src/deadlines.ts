@@ -1,0 +1,106 @@
+export interface DeadlineOptions {
+  /** After this a command counts as failed, ms. */
+  readonly commandTimeoutMs: number;
+  /** After this without any answer, while one is due, the connection counts as dead, ms. */
+  readonly silenceMaxMs: number;
+  /** Called once for each silence. */
+  readonly onSilence: () => void;
+}
+
+interface Waiting {
+  readonly dueMs: number;
+  readonly reject: (error: Error) => void;
+  before: Waiting | null;
+  after: Waiting | null;
+}
+
+/**
+ * Bounds how long commands of one connection may take. One timer for all of them: all have the same time, so the
+ * oldest is the next to be late. The client's own timeouts set and clear two timers for each command, a tenth of
+ * what a read costs.
+ */
+export class Deadlines {
+  readonly #options: DeadlineOptions;
+  #oldest: Waiting | null = null;
+  #newest: Waiting | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  /** When an answer became due, and none came since. */
+  #silentFromMs: number | null = null;
+
+  constructor(options: DeadlineOptions) {
+    this.#options = options;
+  }
+
+  /** What the command comes to, in time; `coded` makes an error of whatever goes wrong. */
+  run<T>(command: Promise<T>, coded: (cause: unknown) => Error): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const waiting = this.#add((error) => reject(coded(error)));
+      command.then(
+        (answer) => {
+          this.#answered(waiting);
+          resolve(answer);
+        },
+        (cause: unknown) => {
+          this.#answered(waiting);
+          reject(coded(cause));
+        },
+      );
+    });
+  }
+
+  /** Whoever waits still waits for the connection's end, which rejects all commands. */
+  close(): void {
+    if (this.#timer) clearTimeout(this.#timer);
+  }
+
+  #add(reject: (error: Error) => void): Waiting {
+    const nowMs = performance.now();
+    const { commandTimeoutMs } = this.#options;
+    const before = this.#newest;
+    const waiting: Waiting = { dueMs: nowMs + commandTimeoutMs, reject, before, after: null };
+    if (before) before.after = waiting;
+    else this.#oldest = waiting;
+    this.#newest = waiting;
+    this.#silentFromMs ??= nowMs;
+    this.#timer ??= setTimeout(this.#check, commandTimeoutMs);
+    return waiting;
+  }
+
+  /** A refusal is an answer too, and so is one that comes too late. */
+  #answered(waiting: Waiting): void {
+    this.#silentFromMs = null;
+    this.#remove(waiting);
+  }
+
+  /** Does nothing the second time. */
+  #remove(waiting: Waiting): void {
+    const { before, after } = waiting;
+    if (before) before.after = after;
+    else if (this.#oldest === waiting) this.#oldest = after;
+    if (after) after.before = before;
+    else if (this.#newest === waiting) this.#newest = before;
+    waiting.before = null;
+    waiting.after = null;
+  }
+
+  readonly #check = (): void => {
+    const { commandTimeoutMs, silenceMaxMs, onSilence } = this.#options;
+    // Timers may fire a little early.
+    const nowMs = Math.ceil(performance.now());
+    if (this.#oldest) this.#silentFromMs ??= this.#oldest.dueMs - commandTimeoutMs;
+    for (let late = this.#oldest; late && late.dueMs <= nowMs; late = this.#oldest) {
+      this.#remove(late);
+      late.reject(new Error(`no answer within ${commandTimeoutMs} ms`));
+    }
+    if (this.#silentFromMs !== null && nowMs - this.#silentFromMs >= silenceMaxMs) {
+      this.#silentFromMs = null;
+      onSilence();
+    }
+    const nextMs = Math.min(this.#oldest?.dueMs ?? Infinity, this.#silentEndMs);
+    this.#timer = nextMs === Infinity ? null : setTimeout(this.#check, Math.max(1, nextMs - nowMs));
+  };
+
+  get #silentEndMs(): number {
+    return this.#silentFromMs === null ? Infinity : this.#silentFromMs + this.#options.silenceMaxMs;
+  }
+}
