@@ -122,7 +122,7 @@ export class GroupEngine {
     const keyspace = this.#pointers!;
     const params = { group: name };
     const key = keyspace.key(params);
-    const hit = reads.hit(keyspace, params, key, consistency);
+    const hit = reads.l1Reader.hit(keyspace, params, key, consistency);
     const { value } = hit ?? (await reads.miss(keyspace, params, key, consistency));
     return value as Pointer | null;
   }

@@ -50,7 +50,7 @@ export class GroupView<P extends ParamTypes = ParamTypes, V = unknown> {
     const expired = this.#expired();
     if (expired) return Promise.reject(expired);
     // Members are immutable: a cached one is right at every consistency.
-    const hit = this.#parts.reads.hit(this.#members, params, key, 'eventual');
+    const hit = this.#parts.reads.l1Reader.hit(this.#members, params, key, 'eventual');
     if (hit !== undefined) return Promise.resolve(hit.value as V | null);
     return this.#miss(params, key);
   }

@@ -1,4 +1,5 @@
 import { KeyError } from '../ports/errors.ts';
+import { intKeys, textKeys } from './key-memo.ts';
 import { decodeKeyPart, encodeKeyPart, isPortable, joinKey, KEY_LENGTH_MAX } from '../protocol/key.ts';
 
 /** Type of a key parameter. */
@@ -21,28 +22,28 @@ export type Params<P extends ParamTypes> = { readonly [K in keyof P]: ParamValue
 export function keyEncoder<P extends ParamTypes>(keyspace: string, types: P): (params: Params<P>) => string {
   const fields = Object.entries(types);
   const [first, ...rest] = fields;
-  // One integer parameter is by far the most common key, and reads are hot.
-  if (first && rest.length === 0 && first[1] === 'int') {
-    const [name] = first;
-    const prefix = `${keyspace}:`;
-    return (params) => {
-      const value = (params as Record<string, unknown> | undefined)?.[name];
-      return Number.isSafeInteger(value) ? prefix + String(value) : encodeParam(keyspace, name, 'int', value);
-    };
+  // One parameter is by far the most common key, and reads are hot.
+  if (first && rest.length === 0) {
+    const [name, type] = first;
+    const encode = (value: unknown): string =>
+      checkLength(keyspace, joinKey(keyspace, [encodeParam(keyspace, name, type, value)]));
+    const recall = type === 'int' ? intKeys(encode) : type === 'string' ? textKeys(encode) : encode;
+    return (params) => recall((params as Record<string, unknown> | undefined)?.[name]);
   }
   return (params) => {
     const parts = fields.map(([name, type]) =>
       encodeParam(keyspace, name, type, (params as Record<string, unknown> | undefined)?.[name]),
     );
-    const key = joinKey(keyspace, parts);
-    if (key.length > KEY_LENGTH_MAX) {
-      throw new KeyError(
-        keyspace,
-        `a key of ${keyspace} is ${key.length} characters long, at most ${KEY_LENGTH_MAX} are allowed`,
-      );
-    }
-    return key;
+    return checkLength(keyspace, joinKey(keyspace, parts));
   };
+}
+
+function checkLength(keyspace: string, key: string): string {
+  if (key.length <= KEY_LENGTH_MAX) return key;
+  throw new KeyError(
+    keyspace,
+    `a key of ${keyspace} is ${key.length} characters long, at most ${KEY_LENGTH_MAX} are allowed`,
+  );
 }
 
 /** Makes the inverse of the encoder; it answers null for a key that the encoder can't have made. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { L1Cache, type L1Entry } from './l1-cache.ts';
+import { L1Cache } from './l1-cache.ts';
+import type { L1Entry } from './l1-entry.ts';
 
 const entry = (n: number): L1Entry => ({
   value: n,

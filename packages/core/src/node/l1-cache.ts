@@ -1,27 +1,8 @@
 import { LRUCache } from 'lru-cache';
-import type { Label } from '../protocol/dependency.ts';
 import { compareVersions, type Version } from '../protocol/version.ts';
 import { Dependents } from './dependents.ts';
 import { estimateBytes } from './estimate-bytes.ts';
-
-/** A decoded, frozen value in this process. Times are on the node's monotonic clock. */
-export interface L1Entry {
-  readonly value: unknown;
-  /** Null when the source gives no versions. */
-  readonly version: Version | null;
-  /** Version `n` of the keyspace's scope key that the value was loaded under. */
-  readonly scope: number;
-  /** From here on a read may have to have it reloaded. */
-  readonly refreshFromMs: number;
-  readonly freshUntilMs: number;
-  /** Until then it is served while it is reloaded. */
-  readonly staleUntilMs: number;
-  /** Until then it is served when it can't be loaded. */
-  readonly endsAtMs: number;
-  /** When it was loaded here from the primary; else -Infinity. */
-  readonly loadedAtMs: number;
-  readonly dependencies: readonly Label[];
-}
+import type { L1Entry } from './l1-entry.ts';
 
 export interface L1Options {
   readonly entriesMax: number;

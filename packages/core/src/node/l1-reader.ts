@@ -2,7 +2,8 @@ import type { Params, ParamTypes } from '../keyspace/params.ts';
 import { noTelemetry } from '../ports/telemetry.ts';
 import { allows, type CacheConsistency, type Consistency, isUnproven } from './consistency.ts';
 import type { FreshnessProof } from './freshness-proof.ts';
-import type { L1Cache, L1Entry } from './l1-cache.ts';
+import type { L1Cache } from './l1-cache.ts';
+import type { L1Entry } from './l1-entry.ts';
 import { isDue, type LoadTimes } from './load-times.ts';
 import type { Miss } from './miss.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
@@ -52,10 +53,11 @@ export class L1Reader {
     if (entry === undefined) return undefined;
     // A bound is proven by the exact clock only.
     const nowMs = consistency === 'eventual' ? this.#coarseMs() : this.#options.runtime.monoMs();
-    if (nowMs >= entry.staleUntilMs) return undefined;
+    // Before that time none of the others has come.
+    const isOld = nowMs >= entry.refreshFromMs;
+    if (isOld && nowMs >= entry.staleUntilMs) return undefined;
     if (consistency !== 'eventual' && !this.#mayServe(key, entry, consistency, nowMs)) return undefined;
-    if (nowMs >= entry.refreshFromMs) this.#mayRefresh(keyspace, params, key, entry, nowMs);
-    this.#counters.reads += 1;
+    if (isOld) this.#mayRefresh(keyspace, params, key, entry, nowMs);
     this.#counters.l1Hits += 1;
     if (this.#observed) {
       this.#options.telemetry.record({ type: 'read', keyspace: keyspace.name, tier: 'l1', why: 'fresh' });

@@ -5,6 +5,7 @@ import { judgeRecord, type StoredValue } from '../protocol/record.ts';
 import { allows, type CacheConsistency, isUnproven } from './consistency.ts';
 import type { FreshnessProof } from './freshness-proof.ts';
 import type { L1Cache } from './l1-cache.ts';
+import { l1Entry } from './l1-entry.ts';
 import { isDue, type LoadTimes } from './load-times.ts';
 import type { Miss } from './miss.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
@@ -120,17 +121,15 @@ export class L2Reader {
     if (shown) {
       l1.put(
         key,
-        {
+        l1Entry(keyspace, times.of(keyspace.name), {
           value: decoded.value,
           version: value.version,
           scope: value.scope,
-          refreshFromMs: freshUntilMs - keyspace.early.windowMs(times.of(keyspace.name)),
           freshUntilMs,
-          staleUntilMs: freshUntilMs + Math.min(value.staleMs, keyspace.staleMs),
-          endsAtMs: freshUntilMs + value.staleMs,
+          staleMs: value.staleMs,
           loadedAtMs: UNPROVEN,
           dependencies: value.dependencies,
-        },
+        }),
         miss.ticket,
       );
     }

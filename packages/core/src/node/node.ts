@@ -15,6 +15,7 @@ import type { Consistency } from './consistency.ts';
 import { FeedFollower } from './feed-follower.ts';
 import type { AnyKeyspace, NodeOptions, ResolvedOptions, TypedKeyspace } from './options.ts';
 import { resolveOptions } from './options.ts';
+import type { L1Reader } from './l1-reader.ts';
 import { readMany } from './read-many.ts';
 import { ReadPath } from './read-path.ts';
 import { Refresher } from './refresher.ts';
@@ -46,6 +47,7 @@ export class TidemarkNode<Tx = unknown> {
   readonly #keyspaces: ReadonlySet<AnyKeyspace>;
   readonly #counters = newCounters();
   readonly #reads: ReadPath;
+  readonly #l1: L1Reader;
   readonly #writes: WritePath;
   readonly #refresher: Refresher;
   readonly #groups: GroupEngine;
@@ -64,6 +66,7 @@ export class TidemarkNode<Tx = unknown> {
     this.#options = options;
     this.#keyspaces = new Set(keyspaces);
     this.#reads = new ReadPath(options, this.#counters);
+    this.#l1 = this.#reads.l1Reader;
     this.#writes = new WritePath(options, this.#reads, this.#counters);
     this.#refresher = new Refresher(options, this.#reads);
     this.#reads.onDrop = (key, version) => this.#refresher.dropped(key, version);
@@ -95,7 +98,7 @@ export class TidemarkNode<Tx = unknown> {
   ): Promise<V | null> {
     const key = this.#key(keyspace, params);
     const consistency = options?.consistency ?? this.#options.consistency;
-    const hit = this.#reads.hit(keyspace, params, key, consistency);
+    const hit = this.#l1.hit(keyspace, params, key, consistency);
     if (hit !== undefined) return Promise.resolve(hit.value as V | null);
     return this.#miss(keyspace, params, key, consistency);
   }
@@ -108,9 +111,9 @@ export class TidemarkNode<Tx = unknown> {
   ): Promise<ReadResult<V>> {
     const key = this.#key(keyspace, params);
     const consistency = options?.consistency ?? this.#options.consistency;
-    const hit = this.#reads.hit(keyspace, params, key, consistency);
+    const hit = this.#l1.hit(keyspace, params, key, consistency);
     const result = hit
-      ? this.#reads.describe(hit, consistency)
+      ? this.#l1.describe(hit, consistency)
       : await this.#reads.miss(keyspace, params, key, consistency);
     return result as ReadResult<V>;
   }
@@ -123,7 +126,7 @@ export class TidemarkNode<Tx = unknown> {
   ): V | null | undefined {
     const key = this.#key(keyspace, params);
     const consistency = options?.consistency ?? this.#options.consistency;
-    return this.#reads.hit(keyspace, params, key, consistency)?.value as V | null | undefined;
+    return this.#l1.hit(keyspace, params, key, consistency)?.value as V | null | undefined;
   }
 
   /** Many values in the order asked: one store command, and one batched load with `loadMany`. */
@@ -254,8 +257,10 @@ export class TidemarkNode<Tx = unknown> {
 
   /** Counts since the start, and the current staleness bound. */
   stats(): NodeStats {
+    const { l1Misses, ...counters } = this.#counters;
     return {
-      ...this.#counters,
+      ...counters,
+      reads: counters.l1Hits + l1Misses,
       l1Entries: this.#reads.l1.size,
       stalenessBoundMs: this.#options.runtime.monoMs() - this.#reads.proof.closedMs,
     };

@@ -11,7 +11,9 @@ export async function readMany(
   keys: readonly string[],
   consistency: Consistency,
 ): Promise<unknown[]> {
-  const values = keys.map((key, i): unknown => reads.hit(keyspace, params[i]!, key, consistency)?.value);
+  const values = keys.map(
+    (key, i): unknown => reads.l1Reader.hit(keyspace, params[i]!, key, consistency)?.value,
+  );
   const absent = keys.map((_, i) => i).filter((i) => values[i] === undefined);
   if (absent.length === 0) return values;
   const results = await reads.missMany(

@@ -7,7 +7,7 @@ import type { Claim } from '../protocol/wire.ts';
 import { assertMayBypass, type CacheConsistency, type Consistency, needsVersion } from './consistency.ts';
 import { CurrentReader } from './current-reader.ts';
 import { FreshnessProof } from './freshness-proof.ts';
-import { L1Cache, type L1Entry } from './l1-cache.ts';
+import { L1Cache } from './l1-cache.ts';
 import { L1Reader } from './l1-reader.ts';
 import { type L2Answer, L2Reader } from './l2-reader.ts';
 import { LeaseLoader, type Wanted } from './lease-loader.ts';
@@ -38,12 +38,13 @@ const FRESH_FILL: WaitTerms = { consistency: 'eventual', fresh: true };
 /** Cache-aside reads: L1, then L2, then one load. */
 export class ReadPath {
   readonly l1: L1Cache;
+  /** What L1 may serve: public, since each call on the way to it would cost hits a few percent. */
+  readonly l1Reader: L1Reader;
   readonly proof = new FreshnessProof();
   /** Told of keys that were dropped from L1 because something rose. */
   onDrop: (key: string, version: Version) => void = () => {};
   readonly #floors = new SeenFloors(SEEN_FLOORS_MAX);
   readonly #flights = new SingleFlight<Result>();
-  readonly #l1: L1Reader;
   readonly #l2: L2Reader;
   readonly #current: CurrentReader;
   readonly #loader: Loader;
@@ -64,14 +65,16 @@ export class ReadPath {
     const alone = options.store === null && options.bus === null;
     this.l1 = new L1Cache({ entriesMax, bytesMax, open: alone });
     const times = new LoadTimes();
-    this.#l1 = new L1Reader(options, { l1: this.l1, proof: this.proof, times, counters }, (miss, entry) =>
-      this.#revalidate(miss, entry.version ?? VERSION_NONE, entry.freshUntilMs),
+    this.l1Reader = new L1Reader(
+      options,
+      { l1: this.l1, proof: this.proof, times, counters },
+      (miss, entry) => this.#revalidate(miss, entry.version ?? VERSION_NONE, entry.freshUntilMs),
     );
     this.#loader = new Loader(options, times);
     this.#filler = new StoreFiller(options, counters);
     const knowledge = { l1: this.l1, proof: this.proof, floors: this.#floors, times };
     this.#l2 = new L2Reader(options, knowledge, (operation) => this.#filler.failed(operation));
-    this.#stale = new StaleAnswers(options, this.#l1, this.#l2, counters);
+    this.#stale = new StaleAnswers(options, this.l1Reader, this.#l2, counters);
     this.#settler = new Settler(options, { ...knowledge, l2: this.#l2, filler: this.#filler });
     this.#leaseLoader = new LeaseLoader(options, {
       l2: this.#l2,
@@ -96,21 +99,6 @@ export class ReadPath {
     );
   }
 
-  /** The entry that L1 may serve for this read, or undefined. Synchronous, no I/O. */
-  hit(
-    keyspace: AnyKeyspace,
-    params: Params<ParamTypes>,
-    key: string,
-    consistency: Consistency,
-  ): L1Entry | undefined {
-    return this.#l1.hit(keyspace, params, key, consistency);
-  }
-
-  /** The L1 entry as a read result. */
-  describe(entry: L1Entry, consistency: Consistency): Result {
-    return this.#l1.describe(entry, consistency);
-  }
-
   /** A read that L1 could not answer. */
   async miss(
     keyspace: AnyKeyspace,
@@ -119,10 +107,14 @@ export class ReadPath {
     consistency: Consistency,
   ): Promise<Result> {
     const miss: Miss = { keyspace, params, key, ticket: this.l1.ticket() };
-    this.#counters.reads += 1;
+    this.#counters.l1Misses += 1;
     if (needsVersion(consistency)) {
       const result = await this.#current.read(miss, consistency);
-      if (result.tier !== 'source') this.#counters[result.tier === 'l1' ? 'l1Hits' : 'l2Hits'] += 1;
+      if (result.tier === 'l2') this.#counters.l2Hits += 1;
+      if (result.tier === 'l1') {
+        this.#counters.l1Hits += 1;
+        this.#counters.l1Misses -= 1;
+      }
       if (this.#observed) this.#record(keyspace, result.tier, result.why);
       return result;
     }
@@ -149,7 +141,7 @@ export class ReadPath {
       key,
       ticket: this.l1.ticket(),
     }));
-    this.#counters.reads += keys.length;
+    this.#counters.l1Misses += keys.length;
     const answers = await Promise.all(misses.map((miss) => this.#l2.ask(miss)));
     const batch = new LoadBatch(this.#leaseLoader);
     const results = misses.map(async (miss, i): Promise<Result> => {

@@ -1,5 +1,6 @@
 import type { StoreMeta } from '../protocol/record.ts';
-import type { L1Cache, L1Entry } from './l1-cache.ts';
+import type { L1Cache } from './l1-cache.ts';
+import { l1Entry } from './l1-entry.ts';
 import type { L2Reader } from './l2-reader.ts';
 import { lifetime } from './lifetime.ts';
 import { assertNotReplaced, type Loaded } from './loader.ts';
@@ -82,17 +83,15 @@ export class Settler {
     if (word === 'admitted' && !moved && !overtaken && !remembered) await this.#takeFromStore(miss);
     const vouched = word !== 'refused' && !moved && remembered;
     if (vouched && !overtaken) {
-      const entry: L1Entry = {
+      const entry = l1Entry(keyspace, this.#times.of(keyspace.name), {
         value,
         version: label?.version ?? null,
         scope: label?.scope ?? 0,
-        refreshFromMs: nowMs + life.freshMs - keyspace.early.windowMs(this.#times.of(keyspace.name)),
         freshUntilMs: nowMs + life.freshMs,
-        staleUntilMs: nowMs + life.freshMs + Math.min(life.staleMs, keyspace.staleMs),
-        endsAtMs: nowMs + life.freshMs + life.staleMs,
+        staleMs: life.staleMs,
         loadedAtMs: provenMs,
         dependencies,
-      };
+      });
       this.#l1.put(key, entry, ticket);
     }
     return {

@@ -18,7 +18,8 @@ export interface NodeStats {
 
 /** The counters behind `NodeStats`. */
 export interface Counters {
-  reads: number;
+  /** Reads that L1 did not answer at once: its hits are counted once, on the hottest path. */
+  l1Misses: number;
   l1Hits: number;
   l2Hits: number;
   loads: number;
@@ -30,7 +31,7 @@ export interface Counters {
 
 export function newCounters(): Counters {
   return {
-    reads: 0,
+    l1Misses: 0,
     l1Hits: 0,
     l2Hits: 0,
     loads: 0,
