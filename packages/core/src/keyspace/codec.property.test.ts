@@ -2,7 +2,7 @@ import { mangledBytes } from '@tidemark/conformance/hostile';
 import { anyUnit, runs } from '@tidemark/conformance/property';
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { deepFreeze, jsonCodec } from './codec.ts';
+import { deepFreeze, freezeTree, jsonCodec } from './codec.ts';
 
 const encoder = new TextEncoder();
 const value = fc.oneof(
@@ -67,4 +67,20 @@ it('freezes all of a value, however deep it is nested and wherever it leads back
   );
   const stored = encoder.encode('['.repeat(100_000) + ']'.repeat(100_000));
   expect(Object.isFrozen(deepFreeze(jsonCodec.decode(stored)))).toBe(true);
+});
+
+it('freezes what was decoded as deeply, whatever its shape and depth', () => {
+  const allFrozen = (each: unknown): boolean =>
+    typeof each !== 'object' ||
+    each === null ||
+    (Object.isFrozen(each) && Object.values(each).every((child) => allFrozen(child)));
+  fc.assert(
+    fc.property(fc.jsonValue({ maxDepth: 8 }), fc.integer({ min: 0, max: 200 }), (inner, depth) => {
+      let decoded: unknown = structuredClone(inner);
+      for (let level = 0; level < depth; level += 1) decoded = level % 2 ? [decoded] : { at: level, decoded };
+      expect(freezeTree(decoded)).toBe(decoded);
+      expect(allFrozen(decoded)).toBe(true);
+    }),
+    runs(300),
+  );
 });

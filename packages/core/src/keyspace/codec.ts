@@ -4,7 +4,11 @@ import { FormatError, SchemaError } from '../ports/errors.ts';
 /** Turns values into bytes and back. */
 export interface Codec {
   encode(value: unknown): Uint8Array;
-  /** @throws FormatError for bytes that `encode` can't have made */
+  /**
+   * A value without cycles.
+   *
+   * @throws FormatError for bytes that `encode` can't have made
+   */
   decode(data: Uint8Array): unknown;
 }
 
@@ -35,6 +39,36 @@ export function deepFreeze<T>(value: T): T {
     for (const child of Object.values(each)) open.push(child);
   }
   return value;
+}
+
+/** Deeper than this, a list goes on instead of the call stack. */
+const CALLS_DEEP_MAX = 64;
+
+/**
+ * The same for a value without cycles, such as one that was decoded a moment ago. Children first: V8 lists the
+ * properties of what is not frozen yet four times as fast.
+ */
+export function freezeTree<T>(value: T): T {
+  return typeof value === 'object' && value !== null ? freezeBelow(value, 0) : value;
+}
+
+function freezeBelow<T extends object>(value: T, depth: number): T {
+  if (depth === CALLS_DEEP_MAX) return deepFreeze(value);
+  if (ArrayBuffer.isView(value) || Object.isFrozen(value)) return value;
+  if (Array.isArray(value)) {
+    for (const child of value as unknown[]) if (isObject(child)) freezeBelow(child, depth + 1);
+  } else {
+    // What is decoded inherits nothing that could be listed; and own properties are all that is frozen.
+    for (const name in value) {
+      const child: unknown = value[name];
+      if (isObject(child)) freezeBelow(child, depth + 1);
+    }
+  }
+  return Object.freeze(value);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 /** @throws SchemaError when the value does not match, or when the schema is asynchronous */

@@ -1,4 +1,4 @@
-import { deepFreeze, validate } from '../keyspace/codec.ts';
+import { freezeTree, validate } from '../keyspace/codec.ts';
 import type { MissReason } from '../ports/telemetry.ts';
 import { judgeDependency } from '../protocol/dependency.ts';
 import { judgeRecord, type StoredValue } from '../protocol/record.ts';
@@ -52,6 +52,39 @@ export class L2Reader {
     this.#knowledge = knowledge;
     this.#failed = failed;
     this.#batcher = options.store && new ReadBatcher(options.store, READ_BATCH_MAX, options);
+  }
+
+  /**
+   * Like `ask`, called back: what depends on nothing needs no promise.
+   *
+   * @param done must not throw
+   */
+  askThen(miss: Miss, done: (answer: L2Answer | null) => void): void {
+    const batcher = this.#batcher;
+    if (!batcher || miss.keyspace.dependsOn) {
+      void this.ask(miss).then(done);
+      return;
+    }
+    const { proof, l1 } = this.#knowledge;
+    const { key } = miss;
+    const claims = proof.claims;
+    batcher.add({
+      key,
+      resolve: ({ meta, record, nowMs }) => {
+        // Whatever comes of this read, the node must not go back behind what it was told.
+        if (record) l1.raise(key, record.tidemark);
+        if (record?.value && record.value.dependencies.length > 0) {
+          void this.ask(miss).then(done);
+          return;
+        }
+        const wentBack = meta !== null && proof.wentBack(meta, claims);
+        done({ meta, record, nowMs, dependencies: NO_ANSWERS, wentBack });
+      },
+      reject: () => {
+        this.#failed('read');
+        done(null);
+      },
+    });
   }
 
   /** Null when the store is away. */
@@ -149,7 +182,7 @@ export class L2Reader {
   #decode(keyspace: AnyKeyspace, key: string, { data }: StoredValue): { readonly value: unknown } | null {
     if (data === null) return { value: null };
     try {
-      return { value: deepFreeze(validate(key, keyspace.schema, this.#options.codec.decode(data))) };
+      return { value: freezeTree(validate(key, keyspace.schema, this.#options.codec.decode(data))) };
     } catch {
       return null; // Foreign or poisoned: as good as absent, and the fill replaces it.
     }

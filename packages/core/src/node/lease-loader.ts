@@ -27,6 +27,8 @@ interface Leased {
   readonly wanted: Wanted;
   /** Token of the lease; null without one. */
   readonly lease: string | null;
+  /** Whether somebody else has it. */
+  readonly held: boolean;
 }
 
 interface Parts {
@@ -60,18 +62,16 @@ export class LeaseLoader {
     const leased = await Promise.all(wanted.map((each) => this.#lease(each)));
     const now: number[] = [];
     const later: number[] = [];
-    leased.forEach(({ wanted: { seen, waits }, lease }, i) =>
-      (lease === null && seen.meta !== null && waits && this.#ends ? later : now).push(i),
-    );
+    leased.forEach(({ wanted, held }, i) => (held && wanted.waits ? later : now).push(i));
     await Promise.all([this.#batch(leased, now, results), this.#waitThenLoad(leased, later, results)]);
     return results;
   }
 
   async #lease(wanted: Wanted): Promise<Leased> {
-    if (!this.#ends || wanted.seen.meta === null) return { wanted, lease: null };
+    if (!this.#ends || wanted.seen.meta === null) return { wanted, lease: null, held: false };
     const token = this.#options.runtime.randomId();
-    const granted = await this.#parts.filler.lease(wanted.miss.key, token);
-    return { wanted, lease: granted ? token : null };
+    const word = await this.#parts.filler.lease(wanted.miss.key, token);
+    return { wanted, lease: word === 'granted' ? token : null, held: word === 'held' };
   }
 
   async #waitThenLoad(
@@ -93,7 +93,7 @@ export class LeaseLoader {
           return;
         }
         absent.add(i);
-        after[i] = { wanted, lease: found ? token : null };
+        after[i] = { wanted, lease: found ? token : null, held: !found };
       }),
     );
     await this.#batch(

@@ -54,10 +54,9 @@ export async function awaitFill(
         outcome = found;
         break;
       }
-      if (await filler.lease(miss.key, token)) {
-        outcome = true;
-        break;
-      }
+      const word = await filler.lease(miss.key, token);
+      outcome = word === 'granted';
+      if (word !== 'held') break;
     }
   } finally {
     end.stop();

@@ -100,7 +100,7 @@ export class TidemarkNode<Tx = unknown> {
     const consistency = options?.consistency ?? this.#options.consistency;
     const hit = this.#l1.hit(keyspace, params, key, consistency);
     if (hit !== undefined) return Promise.resolve(hit.value as V | null);
-    return this.#miss(keyspace, params, key, consistency);
+    return this.#reads.missValue(keyspace, params, key, consistency) as Promise<V | null>;
   }
 
   /** Like `get`, and says where the value came from and how old it may be. */
@@ -306,16 +306,6 @@ export class TidemarkNode<Tx = unknown> {
     const session = options.session ?? this.session();
     session.wrote(committed.invalidations);
     return { ...committed, session };
-  }
-
-  async #miss<V>(
-    keyspace: AnyKeyspace,
-    params: Params<ParamTypes>,
-    key: string,
-    consistency: Consistency,
-  ): Promise<V | null> {
-    const { value } = await this.#reads.miss(keyspace, params, key, consistency);
-    return value as V | null;
   }
 
   #listener(): ConstructorParameters<typeof FeedFollower>[2] {

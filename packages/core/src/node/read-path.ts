@@ -35,6 +35,8 @@ type Result = ServedResult;
 const ANY_FILL: WaitTerms = { consistency: 'eventual', fresh: false };
 const FRESH_FILL: WaitTerms = { consistency: 'eventual', fresh: true };
 
+const valueOf = (result: Result): unknown => result.value;
+
 /** Cache-aside reads: L1, then L2, then one load. */
 export class ReadPath {
   readonly l1: L1Cache;
@@ -99,6 +101,28 @@ export class ReadPath {
     );
   }
 
+  /** The value of a read that L1 could not answer; a hit of L2 costs this one promise. */
+  missValue(
+    keyspace: AnyKeyspace,
+    params: Params<ParamTypes>,
+    key: string,
+    consistency: Consistency,
+  ): Promise<unknown> {
+    if (needsVersion(consistency)) return this.miss(keyspace, params, key, consistency).then(valueOf);
+    const miss: Miss = { keyspace, params, key, ticket: this.l1.ticket() };
+    this.#counters.l1Misses += 1;
+    return new Promise((resolve, reject) => {
+      this.#l2.askThen(miss, (answer) => {
+        try {
+          const result = this.#answer(miss, answer, consistency);
+          resolve(result instanceof Promise ? result.then(valueOf) : result.value);
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
+  }
+
   /** A read that L1 could not answer. */
   async miss(
     keyspace: AnyKeyspace,
@@ -118,11 +142,20 @@ export class ReadPath {
       if (this.#observed) this.#record(keyspace, result.tier, result.why);
       return result;
     }
-    const answer = await this.#l2.ask(miss);
+    return this.#answer(miss, await this.#l2.ask(miss), consistency);
+  }
+
+  /** What L2 answers, or a load. */
+  #answer(
+    miss: Miss,
+    answer: L2Answer | null,
+    consistency: CacheConsistency,
+    load?: (wanted: Wanted) => Promise<Result>,
+  ): Result | Promise<Result> {
     const found = answer === null ? 'store-down' : this.#l2.judge(miss, answer, consistency);
     if (typeof found === 'object') return this.#served(miss, found);
-    if (this.#observed) this.#record(keyspace, 'source', found);
-    return this.#loadOnce(miss, answer, found, consistency);
+    if (this.#observed) this.#record(miss.keyspace, 'source', found);
+    return this.#loadOnce(miss, answer, found, consistency, load);
   }
 
   /** Several reads that L1 could not answer: one store command, one batched load. */
@@ -144,13 +177,8 @@ export class ReadPath {
     this.#counters.l1Misses += keys.length;
     const answers = await Promise.all(misses.map((miss) => this.#l2.ask(miss)));
     const batch = new LoadBatch(this.#leaseLoader);
-    const results = misses.map(async (miss, i): Promise<Result> => {
-      const answer = answers[i] ?? null;
-      const found = answer === null ? 'store-down' : this.#l2.judge(miss, answer, consistency);
-      if (typeof found === 'object') return this.#served(miss, found);
-      if (this.#observed) this.#record(keyspace, 'source', found);
-      return this.#loadOnce(miss, answer, found, consistency, (wanted) => batch.add(wanted));
-    });
+    const load = (wanted: Wanted): Promise<Result> => batch.add(wanted);
+    const results = misses.map(async (miss, i) => this.#answer(miss, answers[i] ?? null, consistency, load));
     batch.run();
     return Promise.all(results);
   }
@@ -187,7 +215,7 @@ export class ReadPath {
     const token = this.#options.runtime.randomId();
     const seen = seenIn(await this.#l2.ask(miss));
     // Readers that miss meanwhile wait for this fill.
-    const lease = seen.meta && (await this.#filler.lease(key, token)) ? token : null;
+    const lease = seen.meta && (await this.#filler.lease(key, token)) === 'granted' ? token : null;
     this.#counters.loads += 1;
     const request = { keyspace, keys: [key], params: [params], needs: [version], mayLag: false };
     const [loaded] = await this.#loader.load(request);

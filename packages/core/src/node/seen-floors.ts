@@ -56,6 +56,7 @@ export class SeenFloors {
 
   /** Whether the node heard of a newer version of the key, or of a newer scope of its keyspace. */
   isOvertaken({ key, version, scope }: Label): boolean {
+    if (this.#floors.size === 0) return false;
     return this.isBelow(key, version) || this.isBelow(keyspaceOf(key), { era: version.era, n: scope });
   }
 

@@ -13,6 +13,9 @@ const WATCH_SLACK_MS = 60_000;
 /** Whether the store took a value; one that is `away` neither vouches for it nor refuses it. */
 export type FillWord = 'admitted' | 'refused' | 'away';
 
+/** Whether the lease was got, somebody else has it, or the store, full or away, gives none. */
+export type LeaseWord = 'granted' | 'held' | 'away';
+
 /** What a miss asks of the store: a lease, then a fill. A store that is away stops neither. */
 export class StoreFiller {
   readonly #store: Store | null;
@@ -25,12 +28,13 @@ export class StoreFiller {
     this.#counters = counters;
   }
 
-  async lease(key: string, token: string): Promise<boolean> {
+  async lease(key: string, token: string): Promise<LeaseWord> {
     try {
-      return (await this.#store!.lease(key, token, this.#options.loadTimeoutMs)).granted;
+      const { granted } = await this.#store!.lease(key, token, this.#options.loadTimeoutMs);
+      return granted ? 'granted' : 'held';
     } catch {
       this.failed('lease');
-      return false;
+      return 'away';
     }
   }
 

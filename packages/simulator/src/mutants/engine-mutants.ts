@@ -326,8 +326,8 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${NODE}lease-loader.ts`,
-        from: '(lease === null && seen.meta !== null && waits && this.#ends ? later : now).push(i),',
-        to: '(lease === null && seen.meta !== null && waits && this.#ends && i < 0 ? later : now).push(i),',
+        from: '(held && wanted.waits ? later : now).push(i)',
+        to: '(held && wanted.waits && i < 0 ? later : now).push(i)',
       },
     ],
     test: 'packages/memory/test/lease-wait.test.ts',
