@@ -61,6 +61,19 @@ describe('a command', () => {
     expect(second.settled).toBe('coded: no answer within 250 ms');
   });
 
+  it('that is sent during a silence is late at its own time', async () => {
+    const first = command();
+    await vi.advanceTimersByTimeAsync(400);
+    const second = command();
+    await vi.advanceTimersByTimeAsync(251);
+    expect([first.settled, second.settled]).toEqual([
+      'coded: no answer within 250 ms',
+      'coded: no answer within 250 ms',
+    ]);
+    await vi.advanceTimersByTimeAsync(400);
+    expect(silences).toBe(1);
+  });
+
   it('whose answer comes too late changes nothing, whether it is one or an error', async () => {
     const [first, second, third] = [command(), command(), command()];
     await vi.advanceTimersByTimeAsync(250);

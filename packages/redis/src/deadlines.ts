@@ -24,6 +24,8 @@ export class Deadlines {
   #oldest: Waiting | null = null;
   #newest: Waiting | null = null;
   #timer: NodeJS.Timeout | null = null;
+  /** When the timer fires. */
+  #timerMs = Infinity;
   /** When an answer became due, and none came since. */
   #silentFromMs: number | null = null;
 
@@ -57,12 +59,14 @@ export class Deadlines {
     const nowMs = performance.now();
     const { commandTimeoutMs } = this.#options;
     const before = this.#newest;
-    const waiting: Waiting = { dueMs: nowMs + commandTimeoutMs, reject, before, after: null };
+    const dueMs = nowMs + commandTimeoutMs;
+    const waiting: Waiting = { dueMs, reject, before, after: null };
     if (before) before.after = waiting;
     else this.#oldest = waiting;
     this.#newest = waiting;
     this.#silentFromMs ??= nowMs;
-    this.#timer ??= setTimeout(this.#check, commandTimeoutMs);
+    // It may be set for the end of a silence only.
+    if (dueMs < this.#timerMs) this.#setTimer(dueMs, nowMs);
     return waiting;
   }
 
@@ -96,9 +100,14 @@ export class Deadlines {
       this.#silentFromMs = null;
       onSilence();
     }
-    const nextMs = Math.min(this.#oldest?.dueMs ?? Infinity, this.#silentEndMs);
-    this.#timer = nextMs === Infinity ? null : setTimeout(this.#check, Math.max(1, nextMs - nowMs));
+    this.#setTimer(Math.min(this.#oldest?.dueMs ?? Infinity, this.#silentEndMs), nowMs);
   };
+
+  #setTimer(atMs: number, nowMs: number): void {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = atMs === Infinity ? null : setTimeout(this.#check, Math.max(1, atMs - nowMs));
+    this.#timerMs = atMs;
+  }
 
   get #silentEndMs(): number {
     return this.#silentFromMs === null ? Infinity : this.#silentFromMs + this.#options.silenceMaxMs;

@@ -177,7 +177,7 @@ describe('a hung Redis', () => {
   }, 60_000);
 
   it('is left alone by readers once the breaker opened, and asked again by one of them', async () => {
-    region = await redisRegion({ storeBreaker: { failures: 2, resetAfter: 300 } });
+    region = await redisRegion({ storeBreaker: { failures: 2, resetAfter: '3s' } });
     await region.write(1);
     await region.healed();
     const { redis, reader, read } = region;
@@ -187,8 +187,8 @@ describe('a hung Redis', () => {
     expect(reader.events.get('breaker')).toBe(1);
     const before = reader.commands.all;
     for (let n = 0; n < 20; n += 1) expect(await read(reader, 1)).toBe(1);
-    // At most the probes of that time, and no lease, fill or release.
-    expect(reader.commands.all - before).toBeLessThanOrEqual(2);
+    // No lease, fill or release; a probe only on a very busy machine.
+    expect(reader.commands.all - before).toBeLessThanOrEqual(1);
     redis.resume();
     await region.healed();
     expect(reader.events.get('breaker')).toBeGreaterThanOrEqual(2);

@@ -1,4 +1,11 @@
-import { type BreakerOptions, keyspace, startNode, type Store, systemRuntime, type TidemarkNode } from '@tidemark/core';
+import {
+  type BreakerOptions,
+  keyspace,
+  startNode,
+  type Store,
+  systemRuntime,
+  type TidemarkNode,
+} from '@tidemark/core';
 import { type MemoryDb, memoryMesh, memorySource, type MemoryTx } from '@tidemark/memory';
 import { type Proxy as NetworkPath, type Server, startProxy, startRedis } from '@tidemark/testbed';
 import { Redis } from 'ioredis';
