@@ -1,0 +1,5 @@
+/** What users with an eye on failures would choose for ioredis: nothing waits for a connection. */
+export function clientOptions(tuned) {
+  if (!tuned) return {};
+  return { enableOfflineQueue: false, maxRetriesPerRequest: 0, commandTimeout: 250, connectTimeout: 1_000 };
+}

@@ -1,0 +1,18 @@
+import type { Scenario } from './scenario.ts';
+import { getMany } from './scenarios/get-many.ts';
+import { l1Hit } from './scenarios/l1-hit.ts';
+import { l2Hit } from './scenarios/l2-hit.ts';
+import { memory } from './scenarios/memory.ts';
+import { staleSet } from './scenarios/stale-set.ts';
+import { stampede } from './scenarios/stampede.ts';
+
+/** All scenarios, in the order of the report. */
+export const SCENARIOS: readonly Scenario[] = [
+  l1Hit,
+  l2Hit(1),
+  l2Hit(64),
+  getMany,
+  memory,
+  stampede,
+  staleSet,
+];

@@ -1,0 +1,56 @@
+import { keyspace, type NodeOptions, startNode } from '@tidemark/core';
+import { natsBus } from '@tidemark/nats';
+import { postgresSource } from '@tidemark/postgres';
+import { redisStore } from '@tidemark/redis';
+import type { Load, Subject, SubjectOptions } from '../subject.ts';
+
+interface Closable {
+  close(): Promise<void>;
+}
+
+/** With the guarantees that the options ask for; without versions, leases alone protect fills. */
+export async function openTidemark(options: SubjectOptions, load: Load): Promise<Subject> {
+  const { redisPort, l1, entriesMax, ttlMs, coherence } = options;
+  const rows = keyspace({
+    name: 'product',
+    params: { id: 'int' },
+    ttl: ttlMs,
+    load: ({ id }: { readonly id: number }) => load(id),
+    loadMany: (all: readonly { readonly id: number }[]) => Promise.all(all.map(({ id }) => load(id))),
+  });
+  const opened: Closable[] = [];
+  const add = <T extends Closable>(each: T): T => {
+    opened.unshift(each);
+    return each;
+  };
+  const parts: Partial<NodeOptions> = {
+    ...(redisPort !== null && { store: add(await redisStore({ url: `redis://127.0.0.1:${redisPort}` })) }),
+    ...(coherence && { source: add(postgresSource({ connectionString: coherence.postgresUrl })) }),
+    ...(coherence &&
+      l1 && {
+        bus: add(
+          await natsBus({
+            source: 'bench',
+            region: 'bench',
+            servers: { bench: { servers: coherence.natsUrl } },
+          }),
+        ),
+      }),
+  };
+  const node = add(await startNode({ keyspaces: [rows], l1EntriesMax: entriesMax, ...parts } as NodeOptions));
+  return {
+    get: (id) => node.get(rows, { id }),
+    peek: (id) => node.peek(rows, { id }),
+    getMany: (ids) =>
+      node.getMany(
+        rows,
+        ids.map((id) => ({ id })),
+      ),
+    async invalidate(id) {
+      await node.write(async (tx) => tx.bump(rows, { id }));
+    },
+    async close() {
+      for (const each of opened) await each.close();
+    },
+  };
+}
