@@ -44,8 +44,10 @@ const dependency: fc.Arbitrary<Dependency> = fc.record({
 });
 const dependencies = fc.array(dependency, { minLength: 1, maxLength: 3 });
 
-/** The layout of `record-bytes.ts`, written down a second time. */
-function bytesOf({ tidemark, value }: StoredRecord): Buffer {
+const BODY_ID = 'AAECAwQFBgcICQoLDA0ODw';
+
+/** The layout of `record-bytes.ts`, written down a second time; with `pointed` the value is in a body. */
+function bytesOf({ tidemark, value }: StoredRecord, pointed = false): Buffer {
   const doubles = (...numbers: readonly number[]): Buffer => {
     const bytes = Buffer.alloc(numbers.length * 8);
     for (const [i, n] of numbers.entries()) bytes.writeDoubleBE(n, i * 8);
@@ -53,22 +55,26 @@ function bytesOf({ tidemark, value }: StoredRecord): Buffer {
   };
   const text = Buffer.from(value ? dependenciesText(value.dependencies) : '');
   const flags = value ? (value.data === null ? 3 : 1) : 0;
-  const head = Buffer.from([0xd4, text.length > 0 ? 2 : 1, flags, 0]);
+  const inBody = pointed && value?.data;
+  const head = Buffer.from([0xd4, inBody ? 3 : text.length > 0 ? 2 : 1, flags, 0]);
   const floor = doubles(tidemark.era, tidemark.n);
   if (!value) return Buffer.concat([head, floor]);
   const { version: of, scope, epoch, filledAtMs, freshMs, staleMs, schema } = value;
   const life = Buffer.alloc(4);
   life.writeUInt32BE(LIFE);
-  const length = Buffer.alloc(text.length > 0 ? 4 : 0);
-  if (text.length > 0) length.writeUInt32BE(text.length);
+  const length = Buffer.alloc(text.length > 0 || inBody ? 4 : 0);
+  if (length.length > 0) length.writeUInt32BE(text.length);
+  const pointer = Buffer.alloc(inBody ? 26 : 0, BODY_ID);
+  if (inBody) pointer.writeUInt32BE(inBody.length, 22);
   return Buffer.concat([
     head,
     floor,
     doubles(of.era, of.n, scope, epoch, filledAtMs, freshMs, staleMs, schema),
     life,
+    pointer,
     length,
     text,
-    value.data ?? Buffer.alloc(0),
+    inBody ? Buffer.alloc(0) : (value.data ?? Buffer.alloc(0)),
   ]);
 }
 
@@ -99,9 +105,29 @@ describe('a record', () => {
     fc.assert(
       fc.property(record, (each) => {
         const bytes = bytesOf(each);
-        expect(readRecord(bytes, LIFE)).toEqual({ record: each, unreadable: false });
+        expect(readRecord(bytes, LIFE)).toEqual({ record: each, unreadable: false, body: null });
         const { tidemark } = each;
-        expect(readRecord(bytes, LIFE + 1)).toEqual({ record: { tidemark, value: null }, unreadable: false });
+        const tombstone = { record: { tidemark, value: null }, unreadable: false, body: null };
+        expect(readRecord(bytes, LIFE + 1)).toEqual(tombstone);
+      }),
+      runs(500),
+    );
+  });
+
+  it('that points to its value comes back with the pointer, unless nobody may be served that value', () => {
+    fc.assert(
+      fc.property(record, (each) => {
+        const { tidemark, value } = each;
+        const read = readRecord(bytesOf(each, true), LIFE);
+        if (!value?.data) {
+          expect(read).toEqual({ record: each, unreadable: false, body: null });
+        } else if (compareVersions(value.version, tidemark) < 0) {
+          expect(read).toEqual({ record: { tidemark, value: null }, unreadable: false, body: null });
+        } else {
+          const body = { id: BODY_ID, length: value.data.length };
+          const pointed = { tidemark, value: { ...value, data: new Uint8Array() } };
+          expect(read).toEqual({ record: pointed, unreadable: false, body });
+        }
       }),
       runs(500),
     );
@@ -109,8 +135,9 @@ describe('a record', () => {
 
   it('of any bytes is absent, a tombstone or in range, and never above its tidemark', () => {
     fc.assert(
-      fc.property(mangledBytes(record.map(bytesOf)), (bytes) => {
-        const { record: read, unreadable } = readRecord(bytes, LIFE);
+      fc.property(mangledBytes(fc.tuple(record, fc.boolean()).map((pair) => bytesOf(...pair))), (bytes) => {
+        const { record: read, unreadable, body } = readRecord(bytes, LIFE);
+        if (body) expect(body.id).toMatch(/^[\w-]{22}$/);
         if (!read) {
           expect(unreadable).toBe(true);
           return;

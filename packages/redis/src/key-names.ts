@@ -1,6 +1,6 @@
 /**
- * Names of the Redis keys of one store. Keys have no braces, so that a key is its own hash tag: record, lease
- * and history of one lie in one slot, and no name can be read as another one's.
+ * Names of the Redis keys of one store. Keys have no braces, so that a key is its own hash tag: record, lease,
+ * history and bodies of one lie in one slot, and no name can be read as another one's.
  */
 export class KeyNames {
   readonly meta: string;
@@ -29,6 +29,11 @@ export class KeyNames {
 
   history(key: string): string {
     return `${this.record(key)}:history`;
+  }
+
+  /** A value that is too large for its record. The scripts build the same name. */
+  body(key: string, id: string): string {
+    return `${this.record(key)}:value:${id}`;
   }
 
   role(role: string): string {

@@ -10,6 +10,8 @@ it.each([
   { namespace: 'a{b' },
   { tombstoneTtlMs: 0 },
   { tombstoneTtlMs: 1.5 },
+  { inlineBytesMax: -1 },
+  { inlineBytesMax: 0.5 },
   { commandTimeoutMs: Number.POSITIVE_INFINITY },
 ])('%o is refused', (options) => {
   expect(() => resolveRedisOptions({ url, ...options })).toThrow(ConfigurationError);

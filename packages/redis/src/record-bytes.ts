@@ -4,8 +4,10 @@ import {
   isOrdinal,
   type StoredRecord,
   type StoredValue,
+  type Version,
 } from '@tidemark/core';
 import { parseDependencies } from './dependencies-text.ts';
+import { BODY_ID_LENGTH, type BodyPointer, isBodyId } from './value-body.ts';
 
 /*
  * A record is one string. Integers are big-endian doubles, exact up to 2^53, which Lua can read too.
@@ -13,7 +15,7 @@ import { parseDependencies } from './dependencies-text.ts';
  * | byte | what |
  * |---|---|
  * | 0 | magic 0xd4: with a format below 0x80 after it never the start of UTF-8 text |
- * | 1 | format: 1, or 2 for a value with dependencies, which a reader of format 1 must not serve |
+ * | 1 | format: 1; 2 for a value with dependencies, which a reader of format 1 must not serve; 3 for a value elsewhere |
  * | 2 | flags: 1 has a value, 2 the value is absence (negative entry) |
  * | 3 | 0 |
  * | 4, 12 | tidemark: era, n; a tombstone ends here |
@@ -23,6 +25,8 @@ import { parseDependencies } from './dependencies-text.ts';
  * | 76 | schema |
  * | 84 | life of the store that admitted the value: first 4 bytes of the SHA-1 of its incarnation |
  * | 88 | format 1: the value. Format 2: length of the dependencies' text (4 bytes), that text, the value |
+ * | 88 | format 3: id of the body (22 characters, see `value-body.ts`) |
+ * | 110, 114 | format 3: length of the value, and of the dependencies' text (4 bytes each; 0: none), that text |
  *
  * Bytes 0 and 4..19 stay the same in every later format, so that releases that run side by side
  * never lose each other's tidemarks. The scripts read and write the same layout.
@@ -30,16 +34,22 @@ import { parseDependencies } from './dependencies-text.ts';
 const MAGIC = 0xd4;
 const FORMAT = 1;
 const FORMAT_DEPENDENCIES = 2;
+const FORMAT_BODY = 3;
+const FORMATS: ReadonlySet<number> = new Set([FORMAT, FORMAT_DEPENDENCIES, FORMAT_BODY]);
 const HAS_VALUE = 1;
 const NEGATIVE = 2;
 const TOMBSTONE_LENGTH = 20;
 const HEADER_LENGTH = 88;
+const BODY_LENGTH_AT = HEADER_LENGTH + BODY_ID_LENGTH;
+const EMPTY = new Uint8Array();
 
 /** What bytes turned out to be: `record` is null when nothing in them can be trusted. */
 export interface ReadRecord {
   readonly record: StoredRecord | null;
   /** True for bytes of another program or format, and for broken ones. */
   readonly unreadable: boolean;
+  /** Where the value's data is, when it is not in the record; its place there is empty then. */
+  readonly body: BodyPointer | null;
 }
 
 /**
@@ -47,18 +57,19 @@ export interface ReadRecord {
  * is left out. Its tidemark stays true. Never throws.
  */
 export function readRecord(bytes: Buffer, life: number): ReadRecord {
-  if (bytes.length < TOMBSTONE_LENGTH || bytes[0] !== MAGIC) return { record: null, unreadable: true };
+  if (bytes.length < TOMBSTONE_LENGTH || bytes[0] !== MAGIC) return UNREADABLE;
   const tidemark = { era: bytes.readDoubleBE(4), n: bytes.readDoubleBE(12) };
-  if (!isOrdinal(tidemark.era) || !isOrdinal(tidemark.n)) return { record: null, unreadable: true };
+  if (!isOrdinal(tidemark.era) || !isOrdinal(tidemark.n)) return UNREADABLE;
   const flags = bytes[2]!;
-  const format = bytes[1];
-  if (format !== FORMAT && format !== FORMAT_DEPENDENCIES)
-    return { record: { tidemark, value: null }, unreadable: true };
-  if ((flags & HAS_VALUE) === 0) return { record: { tidemark, value: null }, unreadable: false };
-  if (bytes.length < HEADER_LENGTH) return { record: { tidemark, value: null }, unreadable: true };
-  if (bytes.readUInt32BE(84) !== life) return { record: { tidemark, value: null }, unreadable: false };
-  const dependent = format === FORMAT_DEPENDENCIES ? readDependencies(bytes) : NO_DEPENDENCIES;
-  if (!dependent) return { record: { tidemark, value: null }, unreadable: true };
+  const format = bytes[1]!;
+  if (!FORMATS.has(format)) return withoutValue(tidemark, true);
+  if ((flags & HAS_VALUE) === 0) return withoutValue(tidemark, false);
+  if (bytes.length < HEADER_LENGTH) return withoutValue(tidemark, true);
+  if (bytes.readUInt32BE(84) !== life) return withoutValue(tidemark, false);
+  const content = format === FORMAT ? PLAIN : readContent(bytes, format);
+  if (!content) return withoutValue(tidemark, true);
+  const { body } = content;
+  const data = body ? EMPTY : bytes.subarray(content.end);
   const value: StoredValue = {
     version: { era: bytes.readDoubleBE(20), n: bytes.readDoubleBE(28) },
     scope: bytes.readDoubleBE(36),
@@ -67,28 +78,49 @@ export function readRecord(bytes: Buffer, life: number): ReadRecord {
     freshMs: bytes.readDoubleBE(60),
     staleMs: bytes.readDoubleBE(68),
     schema: bytes.readDoubleBE(76),
-    data: (flags & NEGATIVE) === 0 ? bytes.subarray(dependent.end) : null,
-    dependencies: dependent.dependencies,
+    data: (flags & NEGATIVE) === 0 ? data : null,
+    dependencies: content.dependencies,
   };
-  const unreadable = !isSound(value) || compareVersions(value.version, tidemark) > 0;
-  return { record: { tidemark, value: unreadable ? null : value }, unreadable };
+  const order = compareVersions(value.version, tidemark);
+  if (!isSound(value) || order > 0) return withoutValue(tidemark, true);
+  // A release that knows no bodies raised the tidemark: the value serves nobody, nor need it be fetched.
+  if (body && order < 0) return withoutValue(tidemark, false);
+  return { record: { tidemark, value }, unreadable: false, body };
 }
 
-interface Dependent {
+const UNREADABLE: ReadRecord = { record: null, unreadable: true, body: null };
+
+function withoutValue(tidemark: Version, unreadable: boolean): ReadRecord {
+  return { record: { tidemark, value: null }, unreadable, body: null };
+}
+
+/** What comes after the header. */
+interface Content {
   readonly dependencies: readonly Dependency[];
-  /** Where the value begins. */
+  /** Where the value begins, if it is here. */
   readonly end: number;
+  readonly body: BodyPointer | null;
 }
 
-const NO_DEPENDENCIES: Dependent = { dependencies: [], end: HEADER_LENGTH };
+const PLAIN: Content = { dependencies: [], end: HEADER_LENGTH, body: null };
 
-function readDependencies(bytes: Buffer): Dependent | null {
-  const start = HEADER_LENGTH + 4;
+function readContent(bytes: Buffer, format: number): Content | null {
+  const body = format === FORMAT_BODY ? readPointer(bytes) : null;
+  if (format === FORMAT_BODY && !body) return null;
+  const at = body ? BODY_LENGTH_AT + 4 : HEADER_LENGTH;
+  const start = at + 4;
   if (bytes.length < start) return null;
-  const end = start + bytes.readUInt32BE(HEADER_LENGTH);
+  const end = start + bytes.readUInt32BE(at);
   if (bytes.length < end) return null;
-  const dependencies = parseDependencies(bytes.toString('utf8', start, end));
-  return dependencies && { dependencies, end };
+  // Only a pointer may have none.
+  const dependencies = body && end === start ? [] : parseDependencies(bytes.toString('utf8', start, end));
+  return dependencies && { dependencies, end, body };
+}
+
+function readPointer(bytes: Buffer): BodyPointer | null {
+  if (bytes.length < BODY_LENGTH_AT + 4) return null;
+  const id = bytes.toString('latin1', HEADER_LENGTH, BODY_LENGTH_AT);
+  return isBodyId(id) ? { id, length: bytes.readUInt32BE(BODY_LENGTH_AT) } : null;
 }
 
 /** No script writes other numbers; bytes that hold some were changed by something else. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { lifeOf, readMeta } from './meta-text.ts';
 import { readRecord } from './record-bytes.ts';
+import { bodyBytes, readBody } from './value-body.ts';
 
 const INCARNATION = 'a-store';
 const LIFE = lifeOf(INCARNATION);
@@ -41,6 +42,7 @@ describe('records as release 0.1 wrote them', () => {
     expect(readRecord(hex('d4010000', ...HEAD), LIFE)).toEqual({
       record: { tidemark, value: null },
       unreadable: false,
+      body: null,
     });
   });
 
@@ -69,10 +71,33 @@ describe('records as release 0.1 wrote them', () => {
     });
   });
 
+  it('a value in a body, format 3, with and without dependencies', () => {
+    const text = Buffer.from('[["town:2",1,6,0,"a-store",2]]');
+    const id = 'AAECAwQFBgcICQoLDA0ODw';
+    const pointer = Buffer.from(id).toString('hex');
+    const alone = readRecord(hex('d4030100', ...HEAD, ...VALUE, pointer, '00010000', '00000000'), LIFE);
+    expect(alone).toEqual({
+      record: { tidemark, value: { ...known, data: new Uint8Array(), dependencies: [] } },
+      unreadable: false,
+      body: { id, length: 65_536 },
+    });
+    const more = [pointer, '00010000', '0000001e', text.toString('hex')];
+    const { record } = readRecord(hex('d4030100', ...HEAD, ...VALUE, ...more), LIFE);
+    expect(record?.value?.dependencies).toMatchObject([{ key: 'town:2', version: { era: 1, n: 6 } }]);
+  });
+
+  it('a body', () => {
+    const id = 'AAECAwQFBgcICQoLDA0ODw';
+    const bytes = Buffer.concat([Buffer.from('d6010000', 'hex'), Buffer.from(id), Buffer.from('{}')]);
+    expect(readBody(bytes, { id, length: 2 })).toEqual(Buffer.from('{}'));
+    expect(bodyBytes(id, Buffer.from('{}'))).toEqual(bytes);
+  });
+
   it('of a format to come, only the tidemark', () => {
-    expect(readRecord(hex('d4030100', ...HEAD, 'ffffffffffffffff'), LIFE)).toEqual({
+    expect(readRecord(hex('d4040100', ...HEAD, 'ffffffffffffffff'), LIFE)).toEqual({
       record: { tidemark, value: null },
       unreadable: true,
+      body: null,
     });
   });
 });

@@ -16,7 +16,6 @@ import {
   type StoreAnswer,
   type StoreBatch,
   type StoreBatchResult,
-  type StoredRecord,
   type StoreMeta,
   StoreUnavailableError,
   type Watch,
@@ -26,22 +25,24 @@ import { type Commands, defineCommands } from './commands.ts';
 import { Connection, type StoreConnection } from './connection.ts';
 import { dependenciesText } from './dependencies-text.ts';
 import { KeyNames } from './key-names.ts';
-import { MetaReader, readMeta } from './meta-text.ts';
+import { readMeta } from './meta-text.ts';
 import { type RedisStoreOptions, type ResolvedRedisOptions, resolveRedisOptions } from './options.ts';
-import { type ReadRecord, readRecord } from './record-bytes.ts';
+import { RecordReader } from './record-reader.ts';
 import { readHistory } from './retained-bytes.ts';
+import { bodyBytes, type BodyPointer, newBodyId } from './value-body.ts';
 
 const SCAN_COUNT = 500;
 /** Events of one script call: it blocks Redis for about 2 ms. */
 const SCRIPT_EVENTS_MAX = 500;
-const ABSENT: ReadRecord = { record: null, unreadable: false };
+/** A body outlives the record that points to it: where what ends soonest is evicted, it must not go first. */
+const BODY_SLACK_MS = 10_000;
 
 /** A region's store in Redis: pointer records read by one `MGET`, changed by atomic scripts. */
 export class RedisStore implements Store {
   readonly #options: ResolvedRedisOptions;
   readonly #connection: StoreConnection;
   readonly #commands: Commands;
-  readonly #metaReader = new MetaReader();
+  readonly #reader: RecordReader;
   readonly #names: KeyNames;
 
   /** @internal use `redisStore` */
@@ -50,25 +51,11 @@ export class RedisStore implements Store {
     this.#connection = connection;
     this.#commands = defineCommands(connection.redis);
     this.#names = new KeyNames(options.namespace);
+    this.#reader = new RecordReader(connection, this.#names, options.onUnreadable);
   }
 
-  async read(keys: readonly string[]): Promise<StoreAnswer> {
-    const names = [this.#names.meta];
-    for (const key of keys) names.push(this.#names.record(key));
-    const replies = await this.#run(this.#connection.redis.mgetBuffer(names));
-    const metaBytes = replies[0];
-    const known = metaBytes ? this.#metaReader.read(metaBytes) : null;
-    if (known === 'later') throw this.#connection.later();
-    if (metaBytes && !known) this.#options.onUnreadable(this.#names.meta);
-    const records: (StoredRecord | null)[] = [];
-    for (let at = 1; at < names.length; at += 1) {
-      const bytes = replies[at];
-      const { record, unreadable } = bytes && known ? readRecord(bytes, known.life) : ABSENT;
-      if (unreadable) this.#options.onUnreadable(names[at]!);
-      records.push(record);
-    }
-    const nowMs = this.#connection.nowMs();
-    return { meta: known?.meta ?? null, records, nowMs: typeof nowMs === 'number' ? nowMs : await nowMs };
+  read(keys: readonly string[]): Promise<StoreAnswer> {
+    return this.#reader.read(keys);
   }
 
   async raise(invalidations: readonly Invalidation[]): Promise<void> {
@@ -114,17 +101,37 @@ export class RedisStore implements Store {
   }
 
   async fill(fill: Fill): Promise<FillVerdict> {
-    const { key, version, asOf, data } = fill;
+    const { key, version, data } = fill;
     if (!isKey(key) || (version && !isVersion(version))) {
       throw new FormatError(`a fill of ${JSON.stringify(key)} has a key or version that no store can keep`);
     }
+    if (data === null || data.byteLength <= this.#options.inlineBytesMax) return this.#fill(fill, null);
+    const id = newBodyId();
+    // In one go: the script finds the body, or refuses the fill.
+    const bodyKey = this.#names.body(key, id);
+    const lifeMs = Math.max(this.#options.tombstoneTtlMs, Math.ceil(fill.freshMs + fill.staleMs));
+    const put = this.#run(
+      this.#connection.redis.set(bodyKey, bodyBytes(id, data), 'PX', lifeMs + BODY_SLACK_MS),
+    );
+    const [stored, filled] = await Promise.allSettled([
+      put,
+      this.#fill(fill, { id, length: data.byteLength }),
+    ]);
+    // Why there is no body says more than that there is none.
+    if (stored.status === 'rejected') throw stored.reason;
+    if (filled.status === 'rejected') throw filled.reason;
+    return filled.value;
+  }
+
+  async #fill(fill: Fill, body: BodyPointer | null): Promise<FillVerdict> {
+    const { key, version, asOf, data } = fill;
+    const names = this.#names;
+    const keys = [names.meta, names.record(key), names.lease(key), names.state[2]];
+    if (body) keys.push(names.body(key, body.id));
     const verdict = await this.#run(
       this.#commands.tidemarkFill(
-        4,
-        this.#names.meta,
-        this.#names.record(key),
-        this.#names.lease(key),
-        this.#names.state[2],
+        keys.length,
+        ...keys,
         keyspaceOf(key),
         fill.incarnation,
         fill.epoch,
@@ -141,10 +148,12 @@ export class RedisStore implements Store {
         data === null ? 1 : 0,
         fill.lease ?? '',
         this.#options.tombstoneTtlMs,
-        toBuffer(data),
+        body ? '' : toBuffer(data),
         dependenciesText(fill.dependencies),
         this.#options.tombstoneTtlMs / 2,
         fill.replaces ?? '',
+        body?.id ?? '',
+        body?.length ?? 0,
       ),
     );
     return verdict as FillVerdict;

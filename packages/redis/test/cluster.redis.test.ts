@@ -22,33 +22,37 @@ afterAll(async () => {
   await servers.close();
 });
 
-const open: OpenStore = async (options) => {
-  const namespace = `space${(spaces += 1)}`;
-  const store = await redisClusterStore({
-    nodes: servers.urls,
-    namespace,
-    partitions: 5,
-    commandTimeoutMs: 2_000,
-    ...options,
-  });
-  return {
-    store,
-    naive: {
-      get: (key) => client.get(`naive:${namespace}:${key}`),
-      set: async (key, value) => void (await client.set(`naive:${namespace}:${key}`, value)),
-      del: async (key) => void (await client.del(`naive:${namespace}:${key}`)),
-    },
-    clear: async () => {
-      for (const server of client.nodes('master')) {
-        for (const key of await server.keys(`${namespace}:*`)) await server.del(key);
-      }
-    },
-    close: () => store.close(),
+const openWith =
+  (own: { readonly inlineBytesMax?: number }): OpenStore =>
+  async (options) => {
+    const namespace = `space${(spaces += 1)}`;
+    const store = await redisClusterStore({
+      nodes: servers.urls,
+      namespace,
+      partitions: 5,
+      commandTimeoutMs: 2_000,
+      ...options,
+      ...own,
+    });
+    return {
+      store,
+      naive: {
+        get: (key) => client.get(`naive:${namespace}:${key}`),
+        set: async (key, value) => void (await client.set(`naive:${namespace}:${key}`, value)),
+        del: async (key) => void (await client.del(`naive:${namespace}:${key}`)),
+      },
+      clear: async () => {
+        for (const server of client.nodes('master')) {
+          for (const key of await server.keys(`${namespace}:*`)) await server.del(key);
+        }
+      },
+      close: () => store.close(),
+    };
   };
-};
 
-storeSuite('redis cluster', open);
-storeDifferential('redis cluster', open);
+storeSuite('redis cluster', openWith({}));
+storeDifferential('redis cluster', openWith({}));
+storeDifferential('redis cluster, every value in a body', openWith({ inlineBytesMax: 0 }));
 
 describe('redis cluster', () => {
   it('every partition has keys in one slot only, and they spread over all masters', async () => {

@@ -10,7 +10,7 @@ import { type MemoryDb, memoryMesh, memorySource, type MemoryTx } from '@tidemar
 import { type Proxy as NetworkPath, type Server, startProxy, startRedis } from '@tidemark/testbed';
 import { Redis } from 'ioredis';
 import { vi } from 'vitest';
-import { type RedisStore, redisStore } from '../src/index.ts';
+import { type RedisStore, redisStore, type RedisStoreOptions } from '../src/index.ts';
 
 export const SOON = { timeout: 20_000, interval: 10 };
 export const IDS = [1, 2, 3, 4] as const;
@@ -104,15 +104,15 @@ export async function redisRegion({
   const mesh = memoryMesh({ runtime: systemRuntime, regions: ['us'] });
   const bus = mesh.bus('us');
   const stores: RedisStore[] = [];
-  const open = async (): Promise<RedisStore> => {
+  const open = async (options: Partial<RedisStoreOptions> = {}): Promise<RedisStore> => {
     const url = `redis://${path.host}:${path.port}`;
-    const store = await redisStore({ url, commandTimeoutMs: COMMAND_TIMEOUT_MS });
+    const store = await redisStore({ url, commandTimeoutMs: COMMAND_TIMEOUT_MS, ...options });
     stores.push(store);
     return store;
   };
   const nodes: Node[] = [];
-  const member = async (): Promise<Member> => {
-    const commands = new CountedStore(await open());
+  const member = async (options: Partial<RedisStoreOptions>): Promise<Member> => {
+    const commands = new CountedStore(await open(options));
     const events = new Map<string, number>();
     const record = ({ type }: { readonly type: string }): void =>
       void events.set(type, (events.get(type) ?? 0) + 1);
@@ -129,7 +129,8 @@ export async function redisRegion({
   };
   const agent = await startNode({ keyspaces: [cities], store: await open(), source, bus, pingInterval: 50 });
   nodes.push(agent);
-  const [writer, reader] = [await member(), await member()];
+  // Values that the writer fills are in bodies, those of the reader in records.
+  const [writer, reader] = [await member({ inlineBytesMax: 1_000 }), await member({})];
   const latest = new Map<number, number>();
   const write = async (id: number): Promise<number> => {
     const n = (latest.get(id) ?? 0) + 1;

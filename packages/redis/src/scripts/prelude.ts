@@ -63,13 +63,18 @@ local function forgotten(key, forget)
 end
 
 -- The first 20 bytes of a record are the same in every format, so that no release loses a tidemark. No more is
--- read: a value may be large.
+-- read than the pointer to a body: a value may be large. The body's key is in the record's slot.
 local function get_record(key)
-  local head = redis.pcall('GETRANGE', key, 0, 19)
+  local head = redis.pcall('GETRANGE', key, 0, 113)
   if type(head) ~= 'string' or #head < 20 or string.byte(head, 1) ~= 212 then return nil end
   local format, era, n = string.byte(head, 2), struct.unpack('>dd', head, 5)
   if not (ordinal(era) and ordinal(n)) then return nil end
-  return { era = era, n = n, later = format < 1 or format > 2 }
+  local record = { era = era, n = n, head = head, later = format < 1 or format > 3 }
+  if format == 3 and #head == 114 then
+    record.id = string.sub(head, 89, 110)
+    record.body, record.length = key .. ':value:' .. record.id, struct.unpack('>I4', head, 111)
+  end
+  return record
 end
 -- Tidemark := max; the record lives for at least ttl ms more. A value below its tidemark serves nobody, and gives
 -- its memory back; of a later format every other byte stays.
@@ -82,6 +87,7 @@ local function raise_record(key, record, era, n, ttl)
     redis.call('PEXPIRE', key, left)
   else
     redis.call('SET', key, struct.pack('>BBBBdd', 212, 1, 0, 0, era, n), 'PX', left)
+    if record and record.body then redis.call('UNLINK', record.body) end
   end
 end
 `;
