@@ -24,6 +24,8 @@ const PLAIN = {
   hardTimeoutMs: Number.POSITIVE_INFINITY,
   early: earlyRule('group', { beta: 1 }),
   ttlJitter: 0.1,
+  // Generations come and go: nothing is kept for each.
+  intParam: null,
 } as const;
 
 /** What the pointer of a group says. */

@@ -4,6 +4,8 @@ import type { L1Entry } from './l1-entry.ts';
 
 const entry = (n: number): L1Entry => ({
   value: n,
+  live: true,
+  hits: 0,
   version: { era: 1, n },
   scope: 0,
   refreshFromMs: 1_000,

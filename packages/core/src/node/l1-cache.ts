@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { compareVersions, type Version } from '../protocol/version.ts';
 import { Dependents } from './dependents.ts';
 import { estimateBytes } from './estimate-bytes.ts';
-import type { L1Entry } from './l1-entry.ts';
+import { type L1Entry, retire } from './l1-entry.ts';
 
 export interface L1Options {
   readonly entriesMax: number;
@@ -34,6 +34,7 @@ export class L1Cache {
       sizeCalculation: (entry, key) => estimateBytes(key, entry.value),
       dispose: (entry, key) => {
         if (entry.dependencies.length > 0) this.#dependents.remove(key, entry.dependencies);
+        retire(entry);
       },
     });
     this.#open = open;

@@ -7,7 +7,12 @@ import type { AnyKeyspace } from './options.ts';
  * integers in the entry itself, and a hit reads one memory cell less.
  */
 export interface L1Entry {
-  readonly value: unknown;
+  /** Undefined once it is retired. */
+  value: unknown;
+  /** False once L1 dropped it, or put another one in its place. */
+  live: boolean;
+  /** Hits that the LRU was not told of. */
+  hits: number;
   /** Null when the source gives no versions. */
   readonly version: Version | null;
   /** Version `n` of the keyspace's scope key that the value was loaded under. */
@@ -19,9 +24,15 @@ export interface L1Entry {
   readonly staleUntilMs: number;
   /** Until then it is served when it can't be loaded. */
   readonly endsAtMs: number;
-  /** When it was loaded here from the primary; else -Infinity. */
-  readonly loadedAtMs: number;
+  /** When it was loaded here from the primary; else null. */
+  readonly loadedAtMs: number | null;
   readonly dependencies: readonly Label[];
+}
+
+/** L1 has it no more: whoever found it before finds nothing now, and its value is free. */
+export function retire(entry: L1Entry): void {
+  entry.live = false;
+  entry.value = undefined;
 }
 
 /** What an entry is made from. */
@@ -32,6 +43,7 @@ export interface L1Value {
   readonly freshUntilMs: number;
   /** How long it is kept after that, ms. */
   readonly staleMs: number;
+  /** -Infinity: nothing is proven by it. */
   readonly loadedAtMs: number;
   readonly dependencies: readonly Label[];
 }
@@ -44,13 +56,15 @@ export function l1Entry(keyspace: AnyKeyspace, loadMs: number, from: L1Value): L
   const freshUntilMs = Math.floor(from.freshUntilMs);
   return {
     value,
+    live: true,
+    hits: 0,
     version,
     scope,
     refreshFromMs: freshUntilMs - Math.ceil(keyspace.early.windowMs(loadMs)),
     freshUntilMs,
     staleUntilMs: freshUntilMs + Math.floor(Math.min(staleMs, keyspace.staleMs)),
     endsAtMs: freshUntilMs + Math.floor(staleMs),
-    loadedAtMs,
+    loadedAtMs: loadedAtMs === Number.NEGATIVE_INFINITY ? null : Math.floor(loadedAtMs),
     dependencies: dependencies.length === 0 ? NO_DEPENDENCIES : dependencies,
   };
 }

@@ -10,6 +10,9 @@ import type { AnyKeyspace, ResolvedOptions } from './options.ts';
 import type { ServedResult } from './read-result.ts';
 import type { Counters } from './stats.ts';
 
+/** Hits of an entry that the LRU is not told of, one after the other. */
+const UNTOLD_MAX = 8;
+
 interface Parts {
   readonly l1: L1Cache;
   readonly proof: FreshnessProof;
@@ -41,6 +44,24 @@ export class L1Reader {
     this.#revalidate = revalidate;
     this.#coarseMs = options.runtime.coarseMs ?? (() => options.runtime.monoMs());
     this.#observed = options.telemetry !== noTelemetry;
+  }
+
+  /**
+   * Whether an entry that was found beside the LRU may be served to an eventual read; counts it as a hit. The LRU
+   * hears of one in several, which keeps what is hot at its young end.
+   */
+  serves(keyspace: AnyKeyspace, params: Params<ParamTypes>, entry: L1Entry): boolean {
+    if (this.#coarseMs() >= entry.refreshFromMs) return false;
+    entry.hits += 1;
+    if (entry.hits === UNTOLD_MAX) {
+      entry.hits = 0;
+      this.#l1.get(keyspace.key(params));
+    }
+    this.#counters.l1Hits += 1;
+    if (this.#observed) {
+      this.#options.telemetry.record({ type: 'read', keyspace: keyspace.name, tier: 'l1', why: 'fresh' });
+    }
+    return true;
   }
 
   hit(
@@ -120,6 +141,6 @@ export class L1Reader {
   }
 
   #provenAt(entry: L1Entry): number {
-    return Math.max(entry.loadedAtMs, this.#proof.closedMs);
+    return Math.max(entry.loadedAtMs ?? Number.NEGATIVE_INFINITY, this.#proof.closedMs);
   }
 }

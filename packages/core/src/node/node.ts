@@ -15,6 +15,8 @@ import type { Consistency } from './consistency.ts';
 import { FeedFollower } from './feed-follower.ts';
 import type { AnyKeyspace, NodeOptions, ResolvedOptions, TypedKeyspace } from './options.ts';
 import { resolveOptions } from './options.ts';
+import type { L1Entry } from './l1-entry.ts';
+import { L1Front } from './l1-front.ts';
 import type { L1Reader } from './l1-reader.ts';
 import { readMany } from './read-many.ts';
 import { ReadPath } from './read-path.ts';
@@ -55,8 +57,11 @@ export class TidemarkNode<Tx = unknown> {
   readonly #feed: FeedFollower | null;
   readonly #roles: readonly (Relay | Applier)[];
   #closed = false;
-  /** Reads mostly go on with the keyspace of the read before: it need not be looked up. */
+  /** Of keyspaces with one integer parameter, while reads are eventual by default. */
+  readonly #fronts: ReadonlyMap<AnyKeyspace, L1Front>;
   #lastKeyspace: AnyKeyspace | null = null;
+  /** That keyspace's. */
+  #front: L1Front | null = null;
 
   /** @internal use `startNode` */
   constructor(
@@ -65,6 +70,10 @@ export class TidemarkNode<Tx = unknown> {
   ) {
     this.#options = options;
     this.#keyspaces = new Set(keyspaces);
+    const fronted = options.consistency === 'eventual' ? keyspaces : [];
+    this.#fronts = new Map(
+      fronted.flatMap((each) => (each.intParam === null ? [] : [[each, new L1Front(each.intParam)]])),
+    );
     this.#reads = new ReadPath(options, this.#counters);
     this.#l1 = this.#reads.l1Reader;
     this.#writes = new WritePath(options, this.#reads, this.#counters);
@@ -96,9 +105,11 @@ export class TidemarkNode<Tx = unknown> {
     params: Params<P>,
     options?: ReadOptions,
   ): Promise<V | null> {
-    const key = this.#key(keyspace, params);
+    const near = this.#near(keyspace, params, options);
+    if (near !== undefined) return Promise.resolve(near.value as V | null);
+    const key = keyspace.key(params);
     const consistency = options?.consistency ?? this.#options.consistency;
-    const hit = this.#l1.hit(keyspace, params, key, consistency);
+    const hit = this.#hit(keyspace, params, key, consistency);
     if (hit !== undefined) return Promise.resolve(hit.value as V | null);
     return this.#reads.missValue(keyspace, params, key, consistency) as Promise<V | null>;
   }
@@ -124,9 +135,10 @@ export class TidemarkNode<Tx = unknown> {
     params: Params<P>,
     options?: ReadOptions,
   ): V | null | undefined {
-    const key = this.#key(keyspace, params);
+    const near = this.#near(keyspace, params, options);
+    if (near !== undefined) return near.value as V | null;
     const consistency = options?.consistency ?? this.#options.consistency;
-    return this.#l1.hit(keyspace, params, key, consistency)?.value as V | null | undefined;
+    return this.#hit(keyspace, params, keyspace.key(params), consistency)?.value as V | null | undefined;
   }
 
   /** Many values in the order asked: one store command, and one batched load with `loadMany`. */
@@ -275,6 +287,7 @@ export class TidemarkNode<Tx = unknown> {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#lastKeyspace = null;
     await this.#feed?.stop();
     await Promise.all(this.#roles.map((role) => role.stop()));
     await this.#writes.close();
@@ -287,11 +300,35 @@ export class TidemarkNode<Tx = unknown> {
   }
 
   #key(keyspace: AnyKeyspace, params: Params<ParamTypes>): string {
-    if (keyspace !== this.#lastKeyspace || this.#closed) this.#check(keyspace);
+    if (keyspace !== this.#lastKeyspace) this.#enter(keyspace);
     return keyspace.key(params);
   }
 
-  #check(keyspace: AnyKeyspace): void {
+  /** The entry of an eventual read, when it is at hand. */
+  #near(
+    keyspace: AnyKeyspace,
+    params: Params<ParamTypes>,
+    options: ReadOptions | undefined,
+  ): L1Entry | undefined {
+    if (keyspace !== this.#lastKeyspace) this.#enter(keyspace);
+    if (options !== undefined || this.#front === null) return undefined;
+    const entry = this.#front.get(params);
+    return entry !== undefined && this.#l1.serves(keyspace, params, entry) ? entry : undefined;
+  }
+
+  #hit(
+    keyspace: AnyKeyspace,
+    params: Params<ParamTypes>,
+    key: string,
+    consistency: Consistency,
+  ): L1Entry | undefined {
+    const entry = this.#l1.hit(keyspace, params, key, consistency);
+    if (entry !== undefined) this.#front?.put(params, entry);
+    return entry;
+  }
+
+  /** Reads mostly go on with the keyspace of the read before: what is known of that one is kept. */
+  #enter(keyspace: AnyKeyspace): void {
     if (this.#closed) throw new ClosedError();
     if (!this.#keyspaces.has(keyspace)) {
       throw new ConfigurationError(
@@ -299,6 +336,7 @@ export class TidemarkNode<Tx = unknown> {
       );
     }
     this.#lastKeyspace = keyspace;
+    this.#front = this.#fronts.get(keyspace) ?? null;
   }
 
   #written<T>(committed: Committed<T>, options: WriteOptions): Written<T> {

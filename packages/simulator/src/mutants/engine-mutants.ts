@@ -49,6 +49,19 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     test: 'packages/memory/test/session.test.ts',
   },
   {
+    name: 'retired-entry-served',
+    without: 'an entry that L1 dropped is no hit, wherever it was kept at hand',
+    edits: [
+      {
+        file: `${NODE}l1-front.ts`,
+        from: 'return entry !== undefined && entry.live ? entry : undefined;',
+        to: 'return entry;',
+      },
+      { file: `${NODE}l1-entry.ts`, from: '  entry.value = undefined;\n', to: '' },
+    ],
+    test: 'packages/memory/test/l1-front.test.ts',
+  },
+  {
     name: 'l1-without-floors',
     without: 'what a node heard of is compared with what it loads and finds',
     edits: [
