@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreFormatError, StoreUnavailableError } from '@tidemark/core';
 import { Cluster, type Redis } from 'ioredis';
+import { Deadlines } from './deadlines.ts';
 import type { ResolvedRedisOptions } from './options.ts';
 
 const OPEN_MAX_MS = 2_000;
@@ -15,12 +16,15 @@ export class ClusterConnection {
   readonly cluster: Cluster;
   readonly #nodes: readonly string[];
   readonly #commandTimeoutMs: number;
+  readonly #deadlines: Deadlines;
   #lastError: Error | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(nodes: readonly string[], { redis, commandTimeoutMs }: ResolvedRedisOptions) {
     this.#nodes = nodes;
     this.#commandTimeoutMs = commandTimeoutMs;
+    // Which of its connections are silent, the client watches.
+    this.#deadlines = new Deadlines({ commandTimeoutMs, silenceMaxMs: Infinity, onSilence: () => {} });
     const { retryStrategy: _, reconnectOnError: __, enableOfflineQueue: ___, ...redisOptions } = redis;
     this.cluster = new Cluster([...nodes], {
       redisOptions: { ...redisOptions, replyMapping: 'legacy' },
@@ -58,27 +62,8 @@ export class ClusterConnection {
   }
 
   /** Awaits a command, redirections included; whatever goes wrong becomes a coded error. */
-  async run<T>(command: Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new Error(`no answer within ${this.#commandTimeoutMs} ms`)),
-        this.#commandTimeoutMs,
-      );
-    });
-    try {
-      return await Promise.race([command, late]);
-    } catch (cause) {
-      if (cause instanceof Error && cause.message.includes('TIDEMARK_LATER')) throw this.later(cause);
-      const error = cause instanceof Error ? cause : this.#lastError;
-      throw new StoreUnavailableError(
-        `Redis Cluster at ${this.#nodes.join(', ')} did not do it: ${error?.message ?? String(cause)}; reads and ` +
-          `writes go on without it, check that the shard is up and reachable`,
-        { cause },
-      );
-    } finally {
-      clearTimeout(timer);
-    }
+  run<T>(command: Promise<T>): Promise<T> {
+    return this.#deadlines.run(command, this.#coded);
   }
 
   /** What to say of a store that a later release wrote. */
@@ -99,7 +84,18 @@ export class ClusterConnection {
     return this.#closing;
   }
 
+  readonly #coded = (cause: unknown): Error => {
+    if (cause instanceof Error && cause.message.includes('TIDEMARK_LATER')) return this.later(cause);
+    const error = cause instanceof Error ? cause : this.#lastError;
+    return new StoreUnavailableError(
+      `Redis Cluster at ${this.#nodes.join(', ')} did not do it: ${error?.message ?? String(cause)}; reads and ` +
+        `writes go on without it, check that the shard is up and reachable`,
+      { cause },
+    );
+  };
+
   async #close(): Promise<void> {
+    this.#deadlines.close();
     if (this.cluster.status === 'end') return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, this.#commandTimeoutMs);

@@ -118,6 +118,7 @@ export class Connection implements StoreConnection {
     } catch {
       // It hangs or went away: there is nothing to wait for.
     }
+    this.#deadlines.close();
     const { status } = this.redis;
     if (status === 'end') return;
     await new Promise<void>((resolve) => {

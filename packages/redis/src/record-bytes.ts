@@ -55,33 +55,36 @@ export interface ReadRecord {
 /**
  * Reads a record as it counts in the store's present `life`: a value that an earlier life admitted
  * is left out. Its tidemark stays true. Never throws.
+ *
+ * @param reply a view of all of the memory that `bytes` are part of: records of one reply share it
  */
-export function readRecord(bytes: Buffer, life: number): ReadRecord {
+export function readRecord(bytes: Buffer, life: number, reply = new DataView(bytes.buffer)): ReadRecord {
   if (bytes.length < TOMBSTONE_LENGTH || bytes[0] !== MAGIC) return UNREADABLE;
-  const tidemark = { era: bytes.readDoubleBE(4), n: bytes.readDoubleBE(12) };
+  const at = bytes.byteOffset;
+  const tidemark = { era: reply.getFloat64(at + 4), n: reply.getFloat64(at + 12) };
   if (!isOrdinal(tidemark.era) || !isOrdinal(tidemark.n)) return UNREADABLE;
   const flags = bytes[2]!;
   const format = bytes[1]!;
   if (!FORMATS.has(format)) return withoutValue(tidemark, true);
   if ((flags & HAS_VALUE) === 0) return withoutValue(tidemark, false);
   if (bytes.length < HEADER_LENGTH) return withoutValue(tidemark, true);
-  if (bytes.readUInt32BE(84) !== life) return withoutValue(tidemark, false);
+  if (reply.getUint32(at + 84) !== life) return withoutValue(tidemark, false);
   const content = format === FORMAT ? PLAIN : readContent(bytes, format);
   if (!content) return withoutValue(tidemark, true);
-  const { body } = content;
-  const data = body ? EMPTY : bytes.subarray(content.end);
+  const { body, dependencies } = content;
+  const version = { era: reply.getFloat64(at + 20), n: reply.getFloat64(at + 28) };
+  const order = compareVersions(version, tidemark);
   const value: StoredValue = {
-    version: { era: bytes.readDoubleBE(20), n: bytes.readDoubleBE(28) },
-    scope: bytes.readDoubleBE(36),
-    epoch: bytes.readDoubleBE(44),
-    filledAtMs: bytes.readDoubleBE(52),
-    freshMs: bytes.readDoubleBE(60),
-    staleMs: bytes.readDoubleBE(68),
-    schema: bytes.readDoubleBE(76),
-    data: (flags & NEGATIVE) === 0 ? data : null,
-    dependencies: content.dependencies,
+    version: order === 0 ? tidemark : version,
+    scope: reply.getFloat64(at + 36),
+    epoch: reply.getFloat64(at + 44),
+    filledAtMs: reply.getFloat64(at + 52),
+    freshMs: reply.getFloat64(at + 60),
+    staleMs: reply.getFloat64(at + 68),
+    schema: reply.getFloat64(at + 76),
+    data: (flags & NEGATIVE) === 0 ? (body ? EMPTY : bytes.subarray(content.end)) : null,
+    dependencies,
   };
-  const order = compareVersions(value.version, tidemark);
   if (!isSound(value) || order > 0) return withoutValue(tidemark, true);
   // A release that knows no bodies raised the tidemark: the value serves nobody, nor need it be fetched.
   if (body && order < 0) return withoutValue(tidemark, false);

@@ -38,9 +38,11 @@ export class RecordReader {
     if (metaBytes && !known) this.#onUnreadable(this.#names.meta);
     const records: (StoredRecord | null)[] = [];
     let pointed: Pointed[] | null = null;
+    let reply: DataView | undefined;
     for (let at = 0; at < keys.length; at += 1) {
       const bytes = replies[at + 1];
-      const { record, unreadable, body } = bytes && known ? readRecord(bytes, known.life) : ABSENT;
+      if (bytes && bytes.buffer !== reply?.buffer) reply = new DataView(bytes.buffer);
+      const { record, unreadable, body } = bytes && known ? readRecord(bytes, known.life, reply) : ABSENT;
       if (unreadable) this.#onUnreadable(names[at + 1]!);
       records.push(record);
       if (body) (pointed ??= []).push({ at, name: this.#names.body(keys[at]!, body.id), pointer: body });
