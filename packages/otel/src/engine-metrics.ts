@@ -28,7 +28,10 @@ export function engineMetrics(meter: Meter, identity: Attributes): (event: Engin
   });
   const feedGaps = counter('feed.gaps', 'Times a node lost or newly took its place in the feed');
   const bounds = duration('staleness_bound', 'Proven staleness bound at each proof');
-  const storeErrors = counter('store.errors', 'Store commands that failed');
+  const storeErrors = counter(
+    'store.errors',
+    'Store commands that failed, and values that could not be encoded or decoded',
+  );
   const breakers = counter('breaker.turns', 'Times a circuit opened, opened again after a probe, or closed');
   const roles = meter.createUpDownCounter('tidemark.role', { description: 'Roles this process leads' });
   const leading = new Set<string>();

@@ -41,12 +41,12 @@ export class L2Reader {
   readonly #batcher: ReadBatcher | null;
   readonly #options: ResolvedOptions<unknown, unknown>;
   readonly #knowledge: Knowledge;
-  readonly #failed: (operation: string) => void;
+  readonly #failed: (operation: string, error?: unknown) => void;
 
   constructor(
     options: ResolvedOptions<unknown, unknown>,
     knowledge: Knowledge,
-    failed: (operation: string) => void,
+    failed: (operation: string, error?: unknown) => void,
   ) {
     this.#options = options;
     this.#knowledge = knowledge;
@@ -183,7 +183,8 @@ export class L2Reader {
     if (data === null) return { value: null };
     try {
       return { value: freezeTree(validate(key, keyspace.schema, this.#options.codec.decode(data))) };
-    } catch {
+    } catch (error) {
+      this.#failed('decode', error);
       return null; // Foreign or poisoned: as good as absent, and the fill replaces it.
     }
   }

@@ -75,7 +75,7 @@ export class ReadPath {
     this.#loader = new Loader(options, times);
     this.#filler = new StoreFiller(options, counters);
     const knowledge = { l1: this.l1, proof: this.proof, floors: this.#floors, times };
-    this.#l2 = new L2Reader(options, knowledge, (operation) => this.#filler.failed(operation));
+    this.#l2 = new L2Reader(options, knowledge, (operation, error) => this.#filler.failed(operation, error));
     this.#stale = new StaleAnswers(options, this.l1Reader, this.#l2, counters);
     this.#settler = new Settler(options, { ...knowledge, l2: this.#l2, filler: this.#filler });
     this.#leaseLoader = new LeaseLoader(options, {

@@ -8,6 +8,7 @@ export interface NodeStats {
   /** Values served past their TTL: while they were reloaded, or because they could not be. */
   readonly staleServes: number;
   readonly fillsRefused: number;
+  /** Commands of the store that failed, and values that could not be encoded for it, or decoded from it. */
   readonly storeErrors: number;
   /** Times this node lost or newly took its place in the feed. */
   readonly feedGaps: number;

@@ -56,15 +56,20 @@ export class StoreFiller {
     { freshMs, staleMs }: Lifetime,
     replaces: Fill['replaces'],
   ): Promise<FillWord> {
-    const { codec } = this.#options;
     const { value, label, dependencies: made, moved } = loaded;
     if (moved) {
       if (lease !== null) await this.release(key, lease);
       return this.#told(keyspace, 'moved');
     }
+    const encoded = this.#encode(value);
+    if (!encoded) {
+      // It is served all the same; others must not wait for what will never be there.
+      if (lease !== null) await this.release(key, lease);
+      return 'away';
+    }
+    const { data } = encoded;
     let retaining: Promise<void> | undefined;
     try {
-      const data = value === null ? null : codec.encode(value);
       retaining = this.#retain(keyspace, key, loaded, data);
       const asOf = label?.asOf ?? meta.horizon;
       const dependencies = await this.#watch(made, asOf, freshMs + staleMs);
@@ -139,8 +144,18 @@ export class StoreFiller {
     return 'refused';
   }
 
-  failed(operation: string): void {
+  /** Null for a value that the codec refuses. */
+  #encode(value: unknown): { readonly data: Uint8Array | null } | null {
+    try {
+      return { data: value === null ? null : this.#options.codec.encode(value) };
+    } catch (error) {
+      this.failed('encode', error);
+      return null;
+    }
+  }
+
+  failed(operation: string, error?: unknown): void {
     this.#counters.storeErrors += 1;
-    this.#options.telemetry.record({ type: 'store-error', operation });
+    this.#options.telemetry.record({ type: 'store-error', operation, error });
   }
 }

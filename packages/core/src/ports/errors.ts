@@ -1,3 +1,7 @@
+/** Steps of a path into a value, and characters of each, that an error shows. */
+const PATH_SHOWN_MAX = 8;
+const STEP_SHOWN_MAX = 40;
+
 /** Base of all errors that Tidemark raises on purpose. `code` is stable. */
 export class TidemarkError extends Error {
   readonly code: string;
@@ -161,6 +165,19 @@ export class SchemaError extends TidemarkError {
   constructor(key: string, detail: string) {
     super('E_SCHEMA', `the value of ${key} does not match its schema: ${detail}`);
     this.key = key;
+  }
+}
+
+/** A value that the codec can't carry unchanged: it was served, and not stored. */
+export class ValueError extends TidemarkError {
+  /** Where in the value: names of properties and indices. */
+  readonly path: readonly (string | number)[];
+  constructor(path: readonly (string | number)[], detail: string) {
+    const where = path
+      .slice(0, PATH_SHOWN_MAX)
+      .map((step) => (typeof step === 'number' ? `[${step}]` : `.${step.slice(0, STEP_SHOWN_MAX)}`));
+    super('E_VALUE', `value${where.join('')}${path.length > PATH_SHOWN_MAX ? '…' : ''} ${detail}`);
+    this.path = path;
   }
 }
 

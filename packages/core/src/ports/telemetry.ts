@@ -60,7 +60,11 @@ export type EngineEvent =
   | { readonly type: 'dead-letters'; readonly open: number }
   | { readonly type: 'feed-gap'; readonly reason: string }
   | { readonly type: 'staleness-bound'; readonly scope: 'region' | 'node'; readonly ms: number }
-  | { readonly type: 'store-error'; readonly operation: string }
+  /**
+   * A command of the store failed; or, as `encode` and `decode`, a value that the codec refused, or that came back
+   * as something which the codec or the schema refuses. `error` says what was wrong with it.
+   */
+  | { readonly type: 'store-error'; readonly operation: string; readonly error?: unknown }
   /** A circuit opened (again), or closed: of the store's partition, or of a keyspace's loads. */
   | {
       readonly type: 'breaker';
