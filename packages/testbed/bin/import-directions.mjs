@@ -7,6 +7,7 @@ const DIRECTIONS = {
   redis: ['core'],
   nats: ['core'],
   postgres: ['core'],
+  codecs: ['core'],
   otel: ['core'],
   http: ['core'],
   warmup: ['core'],

@@ -1,0 +1,2 @@
+export { compressed, type CompressionAlgorithm, type CompressionOptions } from './compressed.ts';
+export { messagePackCodec } from './message-pack.ts';
