@@ -34,7 +34,7 @@ import { bodyBytes, type BodyPointer, newBodyId } from './value-body.ts';
 const SCAN_COUNT = 500;
 /** Events of one script call: it blocks Redis for about 2 ms. */
 const SCRIPT_EVENTS_MAX = 500;
-/** A body outlives the record that points to it: where what ends soonest is evicted, it must not go first. */
+/** A body outlives the use of its value by this much. */
 const BODY_SLACK_MS = 10_000;
 
 /** A region's store in Redis: pointer records read by one `MGET`, changed by atomic scripts. */
@@ -109,9 +109,9 @@ export class RedisStore implements Store {
     const id = newBodyId();
     // In one go: the script finds the body, or refuses the fill.
     const bodyKey = this.#names.body(key, id);
-    const lifeMs = Math.max(this.#options.tombstoneTtlMs, Math.ceil(fill.freshMs + fill.staleMs));
+    // Until then it lives as long as records do: where what ends soonest is evicted, it must not go at once.
     const put = this.#run(
-      this.#connection.redis.set(bodyKey, bodyBytes(id, data), 'PX', lifeMs + BODY_SLACK_MS),
+      this.#connection.redis.set(bodyKey, bodyBytes(id, data), 'PX', this.#options.tombstoneTtlMs),
     );
     const [stored, filled] = await Promise.allSettled([
       put,
@@ -154,6 +154,7 @@ export class RedisStore implements Store {
         fill.replaces ?? '',
         body?.id ?? '',
         body?.length ?? 0,
+        Math.ceil(fill.freshMs + fill.staleMs) + BODY_SLACK_MS,
       ),
     );
     return verdict as FillVerdict;

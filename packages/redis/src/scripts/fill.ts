@@ -11,7 +11,7 @@ import { PRELUDE } from './prelude.ts';
  *       9 as-of era, 10 as-of xid, 11 schema, 12 fresh ms, 13 stale ms, 14 negative? (0/1),
  *       15 lease token ('' = none), 16 tombstone ttl ms, 17 value, 18 dependencies ('' = none),
  *       19 forget after ms, 20 when the value seen at the miss was filled ('' = none, 'any' = whatever it was),
- *       21 id of the body, 22 length of the value in it.
+ *       21 id of the body, 22 length of the value in it, 23 life of the body ms.
  * Returns: the verdict. An error when memory is full, or the body gone; the lease is given back all the same.
  */
 export const FILL = `${PRELUDE}
@@ -65,7 +65,7 @@ local function verdict()
   if ARGV[14] == '1' then flags = 3 end
   local rest, format = ARGV[17], 1
   if KEYS[5] then
-    if redis.call('EXISTS', KEYS[5]) == 0 then
+    if redis.call('PEXPIRE', KEYS[5], ARGV[23]) == 0 then
       return redis.error_reply('TIDEMARK_BODY the value was evicted before it could be filled')
     end
     format, rest = 3, ARGV[21] .. struct.pack('>I4I4', tonumber(ARGV[22]), #ARGV[18]) .. ARGV[18]
