@@ -76,7 +76,7 @@ describe('a command', () => {
 
   it('whose answer comes too late changes nothing, whether it is one or an error', async () => {
     const [first, second, third] = [command(), command(), command()];
-    await vi.advanceTimersByTimeAsync(250);
+    await vi.advanceTimersByTimeAsync(251);
     const fourth = command();
     second.answer();
     third.fail();

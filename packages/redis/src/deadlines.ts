@@ -24,6 +24,7 @@ export class Deadlines {
   #oldest: Waiting | null = null;
   #newest: Waiting | null = null;
   #timer: NodeJS.Timeout | null = null;
+  #reading: NodeJS.Immediate | null = null;
   /** When the timer fires. */
   #timerMs = Infinity;
   /** When an answer became due, and none came since. */
@@ -53,6 +54,7 @@ export class Deadlines {
   /** Whoever waits still waits for the connection's end, which rejects all commands. */
   close(): void {
     if (this.#timer) clearTimeout(this.#timer);
+    if (this.#reading) clearImmediate(this.#reading);
   }
 
   #add(reject: (error: Error) => void): Waiting {
@@ -87,6 +89,12 @@ export class Deadlines {
     waiting.after = null;
   }
 
+  /** Answers that came while this process was busy are read first: it was late, not they. */
+  readonly #due = (): void => {
+    this.#timer = null;
+    this.#reading = setImmediate(this.#check);
+  };
+
   readonly #check = (): void => {
     const { commandTimeoutMs, silenceMaxMs, onSilence } = this.#options;
     // Timers may fire a little early.
@@ -105,7 +113,7 @@ export class Deadlines {
 
   #setTimer(atMs: number, nowMs: number): void {
     if (this.#timer) clearTimeout(this.#timer);
-    this.#timer = atMs === Infinity ? null : setTimeout(this.#check, Math.max(1, atMs - nowMs));
+    this.#timer = atMs === Infinity ? null : setTimeout(this.#due, Math.max(1, atMs - nowMs));
     this.#timerMs = atMs;
   }
 

@@ -118,6 +118,13 @@ describe('a Redis that is away', () => {
     for (const tookMs of await Promise.all(closing)) expect(tookMs).toBeLessThan(1_000);
   });
 
+  it('answers in time, but this process is busy meanwhile: the answers count', async () => {
+    await store.initialise('life', START);
+    const reads = Array.from({ length: 50 }, () => store.read([KEY]));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3 * COMMAND_TIMEOUT_MS);
+    for (const answer of await Promise.all(reads)) expect(answer.meta).toMatchObject({ incarnation: 'life' });
+  });
+
   it('takes a connection and says nothing: it is given up, and another one tried', async () => {
     const { host, port } = redis.server;
     const sockets: Socket[] = [];
