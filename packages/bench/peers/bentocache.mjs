@@ -3,11 +3,11 @@ import { bentostore, BentoCache } from 'bentocache';
 import { memoryDriver } from 'bentocache/drivers/memory';
 import { redisBusDriver, redisDriver } from 'bentocache/drivers/redis';
 import { Redis } from 'ioredis';
-import { clientOptions } from './client-options.mjs';
+import { clientOptions, connected } from './client-options.mjs';
 
 export async function open({ redisPort, l1, bus, entriesMax, ttlMs, tuned }, load) {
   const connection = redisPort === null ? null : new Redis(redisPort, '127.0.0.1', clientOptions(tuned));
-  connection?.on('error', () => {});
+  if (connection) await connected(connection);
   const store = bentostore();
   if (l1) store.useL1Layer(memoryDriver({ maxItems: entriesMax }));
   if (connection) store.useL2Layer(redisDriver({ connection }));

@@ -1,7 +1,12 @@
+import { propagationCross, propagationRegion } from './mesh/propagation.ts';
+import { relayThroughput } from './mesh/relay.ts';
+import { replay } from './mesh/replay.ts';
+import { writeOverhead } from './mesh/writes.ts';
 import type { Scenario } from './scenario.ts';
 import { getMany } from './scenarios/get-many.ts';
 import { l1Hit } from './scenarios/l1-hit.ts';
 import { l2Hit } from './scenarios/l2-hit.ts';
+import { redisDown } from './scenarios/redis-down.ts';
 import { memory } from './scenarios/memory.ts';
 import { staleSet } from './scenarios/stale-set.ts';
 import { stampede } from './scenarios/stampede.ts';
@@ -15,4 +20,10 @@ export const SCENARIOS: readonly Scenario[] = [
   memory,
   stampede,
   staleSet,
+  propagationRegion,
+  propagationCross,
+  writeOverhead,
+  relayThroughput,
+  redisDown,
+  replay,
 ];

@@ -1,8 +1,8 @@
-import { writeFile } from 'node:fs/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { SCENARIOS } from './catalogue.ts';
 import { runScenarios } from './run.ts';
 import { tables } from './table.ts';
+import { writeDocs } from './write-docs.ts';
 
 interface Flags {
   readonly only?: readonly string[];
@@ -67,9 +67,7 @@ const report = await runScenarios(chosen, {
   },
 });
 if (process.stderr.isTTY) process.stderr.write('\r\u001b[2K');
-if (flags.writeDocs !== undefined) {
-  await writeFile(`${flags.writeDocs}/benchmarks.json`, `${JSON.stringify(report, null, 1)}\n`);
-}
+if (flags.writeDocs !== undefined) await writeDocs(report, flags.writeDocs);
 process.stdout.write(`${flags.json ? JSON.stringify(report) : tables(report)}\n`);
 process.exitCode = stop.signal.aborted
   ? 130

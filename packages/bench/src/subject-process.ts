@@ -41,7 +41,8 @@ export class SubjectProcess {
     const isSource = import.meta.url.endsWith('.ts');
     const child = fork(fileURLToPath(new URL(isSource ? './child.ts' : './child.js', import.meta.url)), {
       execArgv: ['--expose-gc', ...(isSource ? ['--import', 'tsx', '--conditions', '@tidemark/source'] : [])],
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      // Some subjects write a line for each error; what fails here is answered.
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       serialization: 'advanced',
     });
     const process = new SubjectProcess(message.name, child);

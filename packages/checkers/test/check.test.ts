@@ -194,6 +194,15 @@ describe('I10, availability', () => {
     expect(broken(write(1, 0, 1), stopped, read(1, 6, 7, failed))).toEqual(['I10']);
   });
 
+  it('a write may time out in a queue of writes of its row, when there was one all the time', () => {
+    const late = { outcome: 'error', code: 'E_SOURCE_UNAVAILABLE' };
+    const queue = [...write(1, 0, 600), ...write(2, 500, 1_200)];
+    expect(broken(queue, write(3, 100, 1_100, late))).toEqual([]);
+    // The last 100 ms nobody else was writing.
+    expect(broken(queue, write(3, 100, 1_300, late))).toEqual(['I10']);
+    expect(broken(write(1, 0, 400), write(2, 500, 1_200), write(3, 100, 1_100, late))).toEqual(['I10']);
+  });
+
   it('a short fault within a long one ends nothing, and after the last one there is a moment', () => {
     const away = { ...fault, sourceAway: ['eu'] };
     const faults = [

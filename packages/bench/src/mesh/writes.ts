@@ -1,0 +1,57 @@
+import { performance } from 'node:perf_hooks';
+import type { Sample, Scenario } from '../scenario.ts';
+import { quantile } from '../statistics.ts';
+import { BenchRegions, items, untilFresh } from './bench-regions.ts';
+
+const WRITES = 400;
+
+/** What a write costs that keeps caches right, beside the same write that does not. */
+export const writeOverhead: Scenario = {
+  name: 'write-overhead',
+  title: 'Overhead of a write',
+  how: 'One row is updated, one write at a time. The floor is the `UPDATE` alone, autocommitted. By trigger: the same statement on a tracked table. By the library: `write` with the `UPDATE` and a `bump`, which returns when the region is told.',
+  floor: 'UPDATE alone',
+  metrics: [{ name: 'p50', unit: 'ms', better: 'lower' }],
+  targets: [
+    {
+      says: 'by trigger: at most 1.5 times',
+      metric: 'p50',
+      subject: 'by trigger',
+      against: 'UPDATE alone',
+      atMost: 1.5,
+    },
+  ],
+  async *run({ rounds, quick, progress }): AsyncGenerator<Sample> {
+    const regions = await BenchRegions.start(['us']);
+    try {
+      const { node, bus } = await regions.node('us');
+      await untilFresh([{ node, bus }]);
+      const writes = quick ? 20 : WRITES;
+      const update = (table: string) => (id: number) =>
+        regions.pool.query(`update ${table} set value = value + 1 where id = $1`, [id]);
+      const subjects = {
+        'UPDATE alone': update('items'),
+        'by trigger': update('tracked'),
+        'by the library': (id: number) =>
+          node.write(async (tx) => {
+            await tx.query('update items set value = value + 1 where id = $1', [id]);
+            tx.bump(items, { id });
+          }),
+      };
+      for (let round = 0; round <= rounds; round += 1) {
+        for (const [subject, write] of Object.entries(subjects)) {
+          progress(`round ${round} of ${rounds}: ${subject}`);
+          const took: number[] = [];
+          for (let i = 0; i < writes; i += 1) {
+            const beganMs = performance.now();
+            await write(1 + ((i * 7_919) % 10_000));
+            took.push(performance.now() - beganMs);
+          }
+          if (round > 0) yield { subject, metric: 'p50', value: quantile(took, 0.5) };
+        }
+      }
+    } finally {
+      await regions.close();
+    }
+  },
+};
