@@ -12,7 +12,12 @@ export async function open({ redisPort, l1, bus, entriesMax, ttlMs, tuned }, loa
   if (l1) store.useL1Layer(memoryDriver({ maxItems: entriesMax }));
   if (connection) store.useL2Layer(redisDriver({ connection }));
   if (bus) store.useBus(redisBusDriver({ connection: { host: '127.0.0.1', port: redisPort } }));
-  const bento = new BentoCache({ default: 'rows', ttl: ttlMs, stores: { rows: store } });
+  const bento = new BentoCache({
+    default: 'rows',
+    ttl: ttlMs,
+    suppressL2Errors: true,
+    stores: { rows: store },
+  });
   return {
     get: (id) => bento.getOrSet({ key: `bentocache:${id}`, factory: () => load(id) }),
     invalidate: (id) => bento.delete({ key: `bentocache:${id}` }),
