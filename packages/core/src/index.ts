@@ -25,6 +25,7 @@ export * from './ports/sql.ts';
 export * from './ports/telemetry.ts';
 export * from './keyspace/duration.ts';
 export * from './keyspace/params.ts';
+export { DIGEST_LENGTH_MAX, digestKeyPart } from './keyspace/digest.ts';
 export * from './keyspace/keyspace.ts';
 export type { EarlyRefresh } from './keyspace/early-refresh.ts';
 export { tag } from './keyspace/tag.ts';

@@ -5,7 +5,13 @@ import { SchemaVersionError, toSourceError } from './errors.ts';
 import { inTransaction } from './pool-transaction.ts';
 
 /** All migrations, oldest first; the number is the position, from 1. Files in `sql/`. */
-const MIGRATIONS = ['0001-changelog.sql', '0002-collection.sql', '0003-groups.sql', '0004-pins.sql'] as const;
+const MIGRATIONS = [
+  '0001-changelog.sql',
+  '0002-collection.sql',
+  '0003-groups.sql',
+  '0004-pins.sql',
+  '0005-digest-keys.sql',
+] as const;
 /** Newest migration that this program knows. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 

@@ -1,7 +1,8 @@
-import { encodeKeyPart, isKey } from '@tidemark/core';
+import { digestKeyPart, encodeKeyPart, isKey, keyspace } from '@tidemark/core';
 import { anyUnit, runs } from '@tidemark/conformance/property';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { trackedTables, trackTable } from '@tidemark/postgres';
 import { testDatabase, type TestDatabase } from './database.ts';
 
 let database: TestDatabase;
@@ -30,6 +31,55 @@ describe('keys in SQL', () => {
       }),
       runs(60),
     );
+  });
+
+  it('are digested as in the core', async () => {
+    const long = fc.tuple(part, fc.nat(200)).map(([text, times]) => text.repeat(times + 1));
+    await fc.assert(
+      fc.asyncProperty(fc.array(long, { minLength: 1, maxLength: 50 }), async (parts) => {
+        const { rows } = await database.pool.query<{ key: string }>(
+          'SELECT tidemark.digest_part(p) AS key FROM unnest($1::text[]) WITH ORDINALITY AS t(p, i) ORDER BY i',
+          [parts],
+        );
+        expect(rows.map(({ key }) => key)).toEqual(parts.map(digestKeyPart));
+      }),
+      runs<[string[]]>(60, {
+        examples: [[['', 'é'.repeat(30), '😀'.repeat(30), 'a\nb', 'ÀZ[]^_`az{|}~', 'ı', 'ſ']]],
+      }),
+    );
+  });
+
+  it('of a tracked table with a digest are those of its keyspace, however long the text is', async () => {
+    const searches = keyspace({
+      name: 'search',
+      params: { site: 'string', words: 'digest' },
+      load: async () => null,
+    });
+    const { pool } = database;
+    await pool.query('CREATE TABLE searches (site text, words text, hits int)');
+    const tracked = { table: 'searches', keyspace: 'search', keys: ['site', { digest: 'words' }] } as const;
+    await trackTable(pool, tracked);
+    expect(await trackedTables(pool)).toEqual([tracked]);
+    const rows = ['boots', 'x'.repeat(100_000), 'a:b{c}%', '', '😀'].map((words) => ({ site: 'a:b', words }));
+    const since = await pool.query<{ n: string }>('SELECT max(version) AS n FROM tidemark.versions');
+    for (const { site, words } of rows)
+      await pool.query('INSERT INTO searches VALUES ($1, $2, 1)', [site, words]);
+    await pool.query('INSERT INTO searches VALUES ($1, NULL, 1)', ['nobody']);
+    const bumped = await pool.query<{ key: string }>('SELECT key FROM tidemark.versions WHERE version > $1', [
+      since.rows[0]!.n,
+    ]);
+    expect(bumped.rows.map(({ key }) => key).toSorted()).toEqual(
+      rows.map((row) => searches.key(row)).toSorted(),
+    );
+    // Another call with the same columns changes nothing; with others it replaces the triggers.
+    const before = await pool.query<{ n: string }>('SELECT max(version) AS n FROM tidemark.versions');
+    await trackTable(pool, tracked);
+    expect((await pool.query('SELECT max(version) AS n FROM tidemark.versions')).rows).toEqual(before.rows);
+    await trackTable(pool, { ...tracked, keys: ['site', 'words'] });
+    expect(await trackedTables(pool)).toEqual([{ ...tracked, keys: ['site', 'words'] }]);
+    await expect(trackTable(pool, { ...tracked, keys: [{ digest: 'nothing' }] })).rejects.toMatchObject({
+      code: 'E_TRACK_COLUMN',
+    });
   });
 
   it('are accepted by bump when the core accepts them', async () => {

@@ -5,7 +5,7 @@ import { isKeyspaceName } from '../protocol/key.ts';
 import { RETAIN_MAX } from '../protocol/retained.ts';
 import { type Duration, durationMs } from './duration.ts';
 import { type EarlyRefresh, type EarlyRule, earlyRule } from './early-refresh.ts';
-import { keyDecoder, keyEncoder, type Params, type ParamTypes } from './params.ts';
+import { isInvertible, keyDecoder, keyEncoder, type Params, type ParamTypes } from './params.ts';
 import { RESERVED_KEYSPACES } from './tag.ts';
 
 /** What a loader gets besides its parameters. */
@@ -109,7 +109,7 @@ export interface Keyspace<P extends ParamTypes = ParamTypes, V = unknown, Db = u
   readonly intParam: string | null;
   /** The key of one value, as it appears in stores, streams and the changelog. */
   key(params: Params<P>): string;
-  /** The parameters that a key was made from; null for a key that `key` can't have made. */
+  /** The parameters that a key was made from; null for a key that `key` can't have made, or that has a digest. */
   params(key: string): Params<P> | null;
 }
 
@@ -147,6 +147,12 @@ export function keyspace<const P extends ParamTypes, V, Db = SqlExecutor>(
   const onWrite = options.onWrite ?? 'invalidate';
   if (!ON_WRITE.includes(onWrite)) {
     throw new ConfigurationError(`keyspace ${name}, onWrite: use one of ${ON_WRITE.join(', ')}`);
+  }
+  if (onWrite !== 'invalidate' && !isInvertible(params)) {
+    throw new ConfigurationError(
+      `keyspace ${name}: onWrite '${onWrite}' reloads from the key, which a digest can't be read back from; ` +
+        `leave it out, or make the parameter a string`,
+    );
   }
   const schemaVersion = options.schemaVersion ?? 1;
   if (!Number.isInteger(schemaVersion) || schemaVersion < 0 || schemaVersion > 0xffff_ffff) {

@@ -1,9 +1,13 @@
 import { KeyError } from '../ports/errors.ts';
 import { intKeys, textKeys } from './key-memo.ts';
+import { digestKeyPart } from './digest.ts';
 import { decodeKeyPart, encodeKeyPart, isPortable, joinKey, KEY_LENGTH_MAX } from '../protocol/key.ts';
 
-/** Type of a key parameter. */
-export type ParamType = 'int' | 'string' | 'boolean';
+/**
+ * Type of a key parameter. `digest` is text of any length and content, such as a URL or a search: the key has its
+ * beginning and a hash of all of it, so that the parameter can't be read back from the key.
+ */
+export type ParamType = 'int' | 'string' | 'boolean' | 'digest';
 export type ParamTypes = Readonly<Record<string, ParamType>>;
 
 /** Characters of a wrong value that its error shows. */
@@ -13,6 +17,7 @@ interface ParamValue {
   int: number;
   string: string;
   boolean: boolean;
+  digest: string;
 }
 
 /** The parameters of one key, from their declared types. */
@@ -27,7 +32,7 @@ export function keyEncoder<P extends ParamTypes>(keyspace: string, types: P): (p
     const [name, type] = first;
     const encode = (value: unknown): string =>
       checkLength(keyspace, joinKey(keyspace, [encodeParam(keyspace, name, type, value)]));
-    const recall = type === 'int' ? intKeys(encode) : type === 'string' ? textKeys(encode) : encode;
+    const recall = type === 'int' ? intKeys(encode) : type === 'boolean' ? encode : textKeys(encode);
     return (params) => recall((params as Record<string, unknown> | undefined)?.[name]);
   }
   return (params) => {
@@ -46,13 +51,22 @@ function checkLength(keyspace: string, key: string): string {
   );
 }
 
-/** Makes the inverse of the encoder; it answers null for a key that the encoder can't have made. */
+/** Whether the parameters of a key can be read back from it. */
+export function isInvertible(types: ParamTypes): boolean {
+  return !Object.values(types).includes('digest');
+}
+
+/**
+ * Makes the inverse of the encoder; it answers null for a key that the encoder can't have made, and for every
+ * key with a digest.
+ */
 export function keyDecoder<P extends ParamTypes>(
   keyspace: string,
   types: P,
 ): (key: string) => Params<P> | null {
   const fields = Object.entries(types);
   const encode = keyEncoder(keyspace, types);
+  if (!isInvertible(types)) return () => null;
   return (key) => {
     const parts = key.split(':').slice(1);
     if (parts.length !== fields.length) return null;
@@ -85,9 +99,14 @@ function encodeParam(keyspace: string, name: string, type: ParamType, value: unk
     }
     return encodeKeyPart(value);
   }
+  if (type === 'digest' && typeof value === 'string') {
+    // NUL is no character of the digest.
+    if (isPortable(value.replaceAll('\0', ''))) return digestKeyPart(value);
+    throw new KeyError(keyspace, `parameter ${name} of ${keyspace} is not well-formed text (lone surrogate)`);
+  }
   throw new KeyError(
     keyspace,
-    `parameter ${name} of ${keyspace} must be ${type}, got ${typeof value}${shown(value)}`,
+    `parameter ${name} of ${keyspace} must be ${type === 'digest' ? 'text (digest)' : type}, got ${typeof value}${shown(value)}`,
   );
 }
 
