@@ -34,6 +34,7 @@ export { systemRuntime } from './runtime/system-runtime.ts';
 export { bounded, type Bounded, type Consistency, type WhenUnproven } from './node/consistency.ts';
 export type { Session } from './session/session.ts';
 export { SESSION_TOKEN_LENGTH_MAX } from './session/session-token.ts';
+export type { HotKey, RefreshAheadOptions } from './node/refresh-ahead.ts';
 export { type ReadOptions, startNode, TidemarkNode, type WriteOptions, type Written } from './node/node.ts';
 export type { BreakerOptions } from './node/circuit-breaker.ts';
 export type { AnyKeyspace, NodeOptions } from './node/options.ts';

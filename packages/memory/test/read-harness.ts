@@ -1,6 +1,7 @@
 import {
   type AnyKeyspace,
   type BreakerOptions,
+  type RefreshAheadOptions,
   startNode,
   type Store,
   StoreUnavailableError,
@@ -29,6 +30,7 @@ interface RegionOptions {
   readonly sourceBreaker?: BreakerOptions | false;
   readonly loadConcurrencyMax?: number;
   readonly loadQueueMax?: number;
+  readonly refreshAhead?: RefreshAheadOptions;
 }
 
 /** Starts the region, and waits until its nodes know that it is fresh. */

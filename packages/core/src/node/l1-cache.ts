@@ -48,8 +48,14 @@ export class L1Cache {
     return this.#entries.size;
   }
 
+  /** Without making it younger. */
+  peek(key: string): L1Entry | undefined {
+    return this.#entries.peek(key);
+  }
+
   get(key: string): L1Entry | undefined {
-    return this.#entries.get(key);
+    // A node without a bus keeps none, and looks for one with every read.
+    return this.#entries.size === 0 ? undefined : this.#entries.get(key);
   }
 
   /** To be taken before a read asks anybody; null while nothing may be put. */
@@ -72,6 +78,7 @@ export class L1Cache {
 
   /** Drops the entry if it is older than `version`, and all that was made from an older one. */
   raise(key: string, version: Version, onDrop: (key: string) => void = ignore): void {
+    if (this.#entries.size === 0) return;
     const known = this.#entries.peek(key);
     if (known && (!known.version || compareVersions(known.version, version) < 0)) {
       this.#entries.delete(key);

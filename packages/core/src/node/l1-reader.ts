@@ -22,6 +22,8 @@ interface Parts {
 
 /** What L1 may serve: synchronous, without I/O, and without an allocation for eventual reads. */
 export class L1Reader {
+  /** Told of a key's hits, several at a time; of those that are rarer than that, nothing. */
+  onHits: (key: string, times: number) => void = () => {};
   readonly #options: ResolvedOptions<unknown, unknown>;
   readonly #l1: L1Cache;
   readonly #proof: FreshnessProof;
@@ -53,9 +55,10 @@ export class L1Reader {
   serves(keyspace: AnyKeyspace, params: Params<ParamTypes>, entry: L1Entry): boolean {
     if (this.#coarseMs() >= entry.refreshFromMs) return false;
     entry.hits += 1;
-    if (entry.hits === UNTOLD_MAX) {
-      entry.hits = 0;
-      this.#l1.get(keyspace.key(params));
+    if (entry.hits >= UNTOLD_MAX) {
+      const key = keyspace.key(params);
+      this.#l1.get(key);
+      this.#count(key, entry);
     }
     this.#counters.l1Hits += 1;
     if (this.#observed) {
@@ -79,6 +82,8 @@ export class L1Reader {
     if (isOld && nowMs >= entry.staleUntilMs) return undefined;
     if (consistency !== 'eventual' && !this.#mayServe(key, entry, consistency, nowMs)) return undefined;
     if (isOld) this.#mayRefresh(keyspace, params, key, entry, nowMs);
+    entry.hits += 1;
+    if (entry.hits >= UNTOLD_MAX) this.#count(key, entry);
     this.#counters.l1Hits += 1;
     if (this.#observed) {
       this.#options.telemetry.record({ type: 'read', keyspace: keyspace.name, tier: 'l1', why: 'fresh' });
@@ -111,6 +116,11 @@ export class L1Reader {
       stalenessBoundMs: boundMs,
       why: isUnproven(consistency, boundMs) ? 'unproven' : age,
     };
+  }
+
+  #count(key: string, entry: L1Entry): void {
+    this.onHits(key, entry.hits);
+    entry.hits = 0;
   }
 
   #mayRefresh(

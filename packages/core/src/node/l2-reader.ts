@@ -87,6 +87,22 @@ export class L2Reader {
     });
   }
 
+  /** One for each, in order: null when the store is away. */
+  askMany(misses: readonly Miss[]): Promise<(L2Answer | null)[]> {
+    return new Promise((resolve) => {
+      const answers: (L2Answer | null)[] = Array.from({ length: misses.length }, () => null);
+      let left = misses.length;
+      if (left === 0) resolve(answers);
+      for (const [i, miss] of misses.entries()) {
+        this.askThen(miss, (answer) => {
+          answers[i] = answer;
+          left -= 1;
+          if (left === 0) resolve(answers);
+        });
+      }
+    });
+  }
+
   /** Null when the store is away. */
   async ask({ keyspace, params, key }: Pick<Miss, 'keyspace' | 'params' | 'key'>): Promise<L2Answer | null> {
     const batcher = this.#batcher;

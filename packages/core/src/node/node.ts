@@ -18,6 +18,7 @@ import { resolveOptions } from './options.ts';
 import type { L1Entry } from './l1-entry.ts';
 import { L1Front } from './l1-front.ts';
 import type { L1Reader } from './l1-reader.ts';
+import { type HotKey, RefreshAhead } from './refresh-ahead.ts';
 import { readMany } from './read-many.ts';
 import { ReadPath } from './read-path.ts';
 import { Refresher } from './refresher.ts';
@@ -52,6 +53,7 @@ export class TidemarkNode<Tx = unknown> {
   readonly #l1: L1Reader;
   readonly #writes: WritePath;
   readonly #refresher: Refresher;
+  readonly #ahead: RefreshAhead;
   readonly #groups: GroupEngine;
   readonly #history: VersionHistory;
   readonly #feed: FeedFollower | null;
@@ -78,6 +80,8 @@ export class TidemarkNode<Tx = unknown> {
     this.#l1 = this.#reads.l1Reader;
     this.#writes = new WritePath(options, this.#reads, this.#counters);
     this.#refresher = new Refresher(options, this.#reads);
+    this.#ahead = new RefreshAhead(options, this.#reads);
+    this.#l1.onHits = (key, times) => this.#ahead.count(key, times);
     this.#reads.onDrop = (key, version) => this.#refresher.dropped(key, version);
     this.#history = new VersionHistory(options, this.#writes);
     this.#groups = new GroupEngine(options, groups, {
@@ -97,6 +101,7 @@ export class TidemarkNode<Tx = unknown> {
   async start(): Promise<void> {
     await this.#feed?.start();
     for (const role of this.#roles) role.start();
+    this.#ahead.start();
   }
 
   /** The value of one key, frozen; null when the source has none. */
@@ -283,11 +288,17 @@ export class TidemarkNode<Tx = unknown> {
     for (const [key, entry] of this.#reads.l1.entries()) yield [key, entry.value];
   }
 
+  /** What this node reads most, hottest first: keys with about how many hits of L1 they had lately. */
+  hotKeys(limit = 100): HotKey[] {
+    return this.#ahead.top(limit);
+  }
+
   /** Stops the roles, sends what is queued, and leaves store, bus and source open for their owner. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#lastKeyspace = null;
+    this.#ahead.stop();
     await this.#feed?.stop();
     await Promise.all(this.#roles.map((role) => role.stop()));
     await this.#writes.close();

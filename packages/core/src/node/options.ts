@@ -15,6 +15,7 @@ import { keyspaceOf } from '../protocol/key.ts';
 import { systemRuntime } from '../runtime/system-runtime.ts';
 import { type BreakerOptions, type BreakerRule, breakerRule } from './circuit-breaker.ts';
 import type { Consistency } from './consistency.ts';
+import { type RefreshAheadOptions, type RefreshAheadRule, refreshAheadRule } from './refresh-ahead.ts';
 
 const SECRET_LENGTH_MIN = 16;
 const STORE_BREAKER: BreakerRule = { failures: 5, resetAfterMs: 1_000 };
@@ -73,6 +74,8 @@ export interface NodeOptions<Db = unknown, Tx = unknown> {
   readonly storeBreaker?: BreakerOptions | false;
   /** When loads of a keyspace fail at once with `E_CIRCUIT_OPEN`. Default: after 20 failures in a row, for 1 s at first. */
   readonly sourceBreaker?: BreakerOptions | false;
+  /** Reloads the hottest keys before their TTL ends. Left out: only the reads of a key have it reloaded. */
+  readonly refreshAhead?: RefreshAheadOptions;
   /** How often freshness is proven anew. Default 500 ms. */
   readonly pingInterval?: Duration;
   readonly codec?: Codec;
@@ -97,6 +100,7 @@ export interface ResolvedOptions<Db, Tx> {
   /** Null for none. */
   readonly storeBreaker: BreakerRule | null;
   readonly sourceBreaker: BreakerRule | null;
+  readonly refreshAhead: RefreshAheadRule | null;
   readonly loadTimeoutMs: number;
   readonly loadConcurrencyMax: number;
   readonly loadQueueMax: number;
@@ -149,6 +153,7 @@ export function resolveOptions<Db, Tx>(options: NodeOptions<Db, Tx>): ResolvedOp
     l1BytesMax: count(options.l1BytesMax ?? 64 * 1024 * 1024, 'l1BytesMax'),
     storeBreaker: breakerRule(options.storeBreaker, 'storeBreaker', STORE_BREAKER),
     sourceBreaker: breakerRule(options.sourceBreaker, 'sourceBreaker', SOURCE_BREAKER),
+    refreshAhead: refreshAheadRule(options.refreshAhead),
     loadTimeoutMs: durationMs(options.loadTimeout ?? '10s', 'loadTimeout'),
     loadConcurrencyMax: count(options.loadConcurrencyMax ?? 32, 'loadConcurrencyMax'),
     loadQueueMax: count(options.loadQueueMax ?? 10_000, 'loadQueueMax'),

@@ -70,7 +70,7 @@ export class ReadPath {
     this.l1Reader = new L1Reader(
       options,
       { l1: this.l1, proof: this.proof, times, counters },
-      (miss, entry) => this.#revalidate(miss, entry.version ?? VERSION_NONE, entry.freshUntilMs),
+      (miss, entry) => void this.#revalidate(miss, entry.version ?? VERSION_NONE, entry.freshUntilMs),
     );
     this.#loader = new Loader(options, times);
     this.#filler = new StoreFiller(options, counters);
@@ -175,12 +175,19 @@ export class ReadPath {
       ticket: this.l1.ticket(),
     }));
     this.#counters.l1Misses += keys.length;
-    const answers = await Promise.all(misses.map((miss) => this.#l2.ask(miss)));
+    const answers = await this.#l2.askMany(misses);
     const batch = new LoadBatch(this.#leaseLoader);
     const load = (wanted: Wanted): Promise<Result> => batch.add(wanted);
-    const results = misses.map(async (miss, i) => this.#answer(miss, answers[i] ?? null, consistency, load));
+    const results: Result[] = Array.from({ length: misses.length });
+    const loading: Promise<void>[] = [];
+    for (const [i, miss] of misses.entries()) {
+      const result = this.#answer(miss, answers[i]!, consistency, load);
+      if (result instanceof Promise) loading.push(result.then((loaded) => void (results[i] = loaded)));
+      else results[i] = result;
+    }
     batch.run();
-    return Promise.all(results);
+    await Promise.all(loading);
+    return results;
   }
 
   /** Somebody invalidated these keys. */
@@ -245,6 +252,19 @@ export class ReadPath {
     });
   }
 
+  /** Loads that wait for their turn at the source. */
+  get waitingLoads(): number {
+    return this.#loader.waiting;
+  }
+
+  /** Reloads what L1 has of a key, unless another process did it. Never rejects. */
+  revalidate(keyspace: AnyKeyspace, params: Params<ParamTypes>, key: string): Promise<void> {
+    const entry = this.l1.peek(key);
+    if (!entry) return Promise.resolve();
+    const miss: Miss = { keyspace, params, key, ticket: this.l1.ticket() };
+    return this.#revalidate(miss, entry.version ?? VERSION_NONE, entry.freshUntilMs);
+  }
+
   /** The region proved that all before `sentAtMs` is applied. */
   accept(claim: Claim, sentAtMs: number): void {
     // What L1 took while nothing was proven may come from a partition that this claim leaves out.
@@ -268,7 +288,7 @@ export class ReadPath {
   #served(miss: Miss, found: Result): Result {
     this.#counters.l2Hits += 1;
     if (found.why === 'stale') this.#counters.staleServes += 1;
-    if (found.due) this.#revalidate(miss, found.version ?? VERSION_NONE, found.freshUntilMs);
+    if (found.due) void this.#revalidate(miss, found.version ?? VERSION_NONE, found.freshUntilMs);
     if (this.#observed) this.#record(miss.keyspace, 'l2', found.why);
     return found;
   }
@@ -316,10 +336,10 @@ export class ReadPath {
   }
 
   /** Reloads a value in the background, unless another process did it: what is fresh for longer will do. */
-  #revalidate(miss: Miss, tidemark: Version, freshUntilMs: number): void {
+  async #revalidate(miss: Miss, tidemark: Version, freshUntilMs: number): Promise<void> {
     if (this.#flights.has(miss.key)) return;
     const nowMs = this.#options.runtime.monoMs();
-    this.#flights
+    await this.#flights
       .do(miss.key, { notBeforeMs: UNPROVEN, tidemark }, nowMs, async () => {
         const answer = await this.#l2.ask(miss);
         const found = answer && this.#l2.judge(miss, answer, 'eventual');

@@ -1,0 +1,111 @@
+import { keyspace } from '@tidemark/core';
+import { afterEach, describe, expect, it } from 'vitest';
+import { SlowLoader, type VirtualRegion, virtualRegion } from './read-harness.ts';
+
+let region: VirtualRegion;
+const loader = new SlowLoader(() => region.runtime);
+const rows = keyspace({
+  name: 'row',
+  params: { id: 'int' },
+  load: loader.load,
+  ttl: '30s',
+  ttlJitter: 0,
+  earlyRefresh: false,
+});
+
+afterEach(() => region.close());
+
+async function start(refreshAhead?: {
+  keysMax?: number;
+  perSecondMax?: number;
+  ahead?: '5s';
+}): Promise<void> {
+  Object.assign(loader, { takesMs: 0, failing: null, value: 'first' });
+  loader.loaded.length = 0;
+  region = await virtualRegion({ keyspaces: [rows], nodes: 2, ...(refreshAhead && { refreshAhead }) });
+}
+
+/** Reads keys 1 to `hot` many times on every node, keys 101 to 105 once. */
+async function read(hot: number, times = 20): Promise<void> {
+  for (const node of region.nodes) {
+    for (let id = 101; id <= 105; id += 1) await region.runtime.settle(node.get(rows, { id }));
+    for (let id = 1; id <= hot; id += 1) {
+      await region.runtime.settle(node.get(rows, { id }));
+      for (let i = 0; i < times; i += 1) node.peek(rows, { id });
+    }
+  }
+}
+
+describe('hot keys', () => {
+  it('are those that are read most, hottest first', async () => {
+    await start();
+    await read(3);
+    for (let i = 0; i < 100; i += 1) region.nodes[0]!.peek(rows, { id: 2 });
+    const hot = region.nodes[0]!.hotKeys();
+    expect(hot[0]!.key).toBe('row:2');
+    expect(hot.map(({ key }) => key).toSorted()).toEqual(['row:1', 'row:2', 'row:3']);
+    expect(region.nodes[0]!.hotKeys(1)).toHaveLength(1);
+    // Minutes later they are forgotten, unless they are still read.
+    for (let minute = 0; minute < 6; minute += 1) {
+      await region.runtime.advance(60_001);
+      await region.runtime.settle(region.nodes[0]!.get(rows, { id: 3 }));
+      for (let i = 0; i < 20; i += 1) region.nodes[0]!.peek(rows, { id: 3 });
+    }
+    expect(region.nodes[0]!.hotKeys()[0]!.key).toBe('row:3');
+    expect(region.nodes[0]!.hotKeys().map(({ key }) => key)).not.toContain('row:1');
+  });
+});
+
+describe('refresh-ahead', () => {
+  it('reloads hot keys before their TTL ends, once for the region, and cold ones not at all', async () => {
+    await start({ ahead: '5s' });
+    await read(3);
+    expect(loader.loaded).toHaveLength(8);
+    Object.assign(loader, { takesMs: 500, value: 'second' });
+    await region.runtime.advance(29_000);
+    expect(loader.loaded.slice(8).toSorted((a, b) => a - b)).toEqual([1, 2, 3]);
+    await region.runtime.advance(3_000); // Past the first TTL.
+    for (const node of region.nodes) {
+      expect([1, 2, 3].map((id) => node.peek(rows, { id }))).toEqual(['second 1', 'second 2', 'second 3']);
+      expect(node.peek(rows, { id: 101 })).toBeUndefined();
+    }
+  });
+
+  it('keeps to its budget', async () => {
+    await start({ ahead: '5s', perSecondMax: 2 });
+    await read(10);
+    const before = loader.loaded.length;
+    await region.runtime.advance(25_500);
+    expect(loader.loaded.length - before).toBeLessThanOrEqual(4);
+    await region.runtime.advance(1_000);
+    expect(loader.loaded.length - before).toBeLessThanOrEqual(8);
+  });
+
+  it('leaves what was invalidated to its readers', async () => {
+    await start({ ahead: '5s' });
+    await read(1);
+    await region.runtime.settle(region.nodes[0]!.write(async (tx) => tx.bump(rows, { id: 1 })));
+    const before = loader.loaded.length;
+    await region.runtime.advance(60_000);
+    expect(loader.loaded).toHaveLength(before);
+  });
+
+  it('ends with its node', async () => {
+    await start({ ahead: '5s' });
+    await read(3);
+    const before = loader.loaded.length;
+    for (const node of region.nodes) await region.runtime.settle(node.close());
+    await region.runtime.advance(60_000);
+    expect(loader.loaded).toHaveLength(before);
+  });
+
+  it.each([{ keysMax: 0 }, { keysMax: 501 }, { perSecondMax: 0.5 }, { ahead: -1 as unknown as '5s' }])(
+    'rejects %o',
+    async (options) => {
+      await start();
+      await expect(virtualRegion({ keyspaces: [rows], refreshAhead: options })).rejects.toMatchObject({
+        code: 'E_CONFIGURATION',
+      });
+    },
+  );
+});
