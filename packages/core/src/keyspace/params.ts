@@ -35,12 +35,20 @@ export function keyEncoder<P extends ParamTypes>(keyspace: string, types: P): (p
     const recall = type === 'int' ? intKeys(encode) : type === 'boolean' ? encode : textKeys(encode);
     return (params) => recall((params as Record<string, unknown> | undefined)?.[name]);
   }
+  const parts = fields.map(([name, type]) => ({ name, recall: partMemo(keyspace, name, type) }));
   return (params) => {
-    const parts = fields.map(([name, type]) =>
-      encodeParam(keyspace, name, type, (params as Record<string, unknown> | undefined)?.[name]),
-    );
-    return checkLength(keyspace, joinKey(keyspace, parts));
+    let key = keyspace;
+    for (const { name, recall } of parts) {
+      key += `:${recall((params as Record<string, unknown> | undefined)?.[name])}`;
+    }
+    return checkLength(keyspace, key);
   };
+}
+
+/** Checking, escaping and digesting text costs more than finding what came of it before; writing a number does not. */
+function partMemo(keyspace: string, name: string, type: ParamType): (value: unknown) => string {
+  const encode = (value: unknown): string => encodeParam(keyspace, name, type, value);
+  return type === 'string' || type === 'digest' ? textKeys(encode) : encode;
 }
 
 function checkLength(keyspace: string, key: string): string {
