@@ -4,7 +4,7 @@ import { quantile } from '../statistics.ts';
 import { closeAll, openSubjects, PEERS } from '../subjects.ts';
 import type { SubjectProcess } from '../subject-process.ts';
 
-const READS = 200;
+const READS = 60;
 const GIVE_UP_MS = 5_000;
 
 /** Reads of cold keys while Redis is gone, or hangs. */

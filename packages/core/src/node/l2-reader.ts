@@ -1,7 +1,7 @@
 import { freezeTree, validate } from '../keyspace/codec.ts';
 import type { MissReason } from '../ports/telemetry.ts';
 import { judgeDependency } from '../protocol/dependency.ts';
-import { judgeRecord, type StoredValue } from '../protocol/record.ts';
+import { judgeRecord, type StoredRecord, type StoredValue, type StoreMeta } from '../protocol/record.ts';
 import { allows, type CacheConsistency, isUnproven } from './consistency.ts';
 import type { FreshnessProof } from './freshness-proof.ts';
 import type { L1Cache } from './l1-cache.ts';
@@ -9,7 +9,7 @@ import { l1Entry } from './l1-entry.ts';
 import { isDue, type LoadTimes } from './load-times.ts';
 import type { Miss } from './miss.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
-import { ReadBatcher, type RecordAnswer } from './read-batcher.ts';
+import { ReadBatcher, type RecordAnswer, type Waiter } from './read-batcher.ts';
 import type { ServedResult } from './read-result.ts';
 import type { SeenFloors } from './seen-floors.ts';
 
@@ -34,6 +34,31 @@ interface Knowledge {
   readonly proof: FreshnessProof;
   readonly floors: SeenFloors;
   readonly times: LoadTimes;
+}
+
+/** A key that was asked for: an object instead of closures, since there is one for each read. */
+class Asked implements Waiter {
+  readonly key: string;
+  readonly miss: Miss;
+  readonly claims: number;
+  readonly done: (answer: L2Answer | null) => void;
+  readonly #reader: L2Reader;
+
+  constructor(reader: L2Reader, miss: Miss, claims: number, done: (answer: L2Answer | null) => void) {
+    this.key = miss.key;
+    this.miss = miss;
+    this.claims = claims;
+    this.done = done;
+    this.#reader = reader;
+  }
+
+  resolve(meta: StoreMeta | null, record: StoredRecord | null, nowMs: number): void {
+    this.#reader.answered(this, meta, record, nowMs);
+  }
+
+  reject(): void {
+    this.#reader.refused(this);
+  }
 }
 
 /** Reads the region's store and judges what it answers by all that the node knows. */
@@ -65,26 +90,30 @@ export class L2Reader {
       void this.ask(miss).then(done);
       return;
     }
+    batcher.add(new Asked(this, miss, this.#knowledge.proof.claims, done));
+  }
+
+  /** What the store said of a key that was asked for when there had been so many `claims`. */
+  answered(
+    { miss, claims, done }: Asked,
+    meta: StoreMeta | null,
+    record: StoredRecord | null,
+    nowMs: number,
+  ): void {
     const { proof, l1 } = this.#knowledge;
-    const { key } = miss;
-    const claims = proof.claims;
-    batcher.add({
-      key,
-      resolve: ({ meta, record, nowMs }) => {
-        // Whatever comes of this read, the node must not go back behind what it was told.
-        if (record) l1.raise(key, record.tidemark);
-        if (record?.value && record.value.dependencies.length > 0) {
-          void this.ask(miss).then(done);
-          return;
-        }
-        const wentBack = meta !== null && proof.wentBack(meta, claims);
-        done({ meta, record, nowMs, dependencies: NO_ANSWERS, wentBack });
-      },
-      reject: () => {
-        this.#failed('read');
-        done(null);
-      },
-    });
+    // Whatever comes of this read, the node must not go back behind what it was told.
+    if (record) l1.raise(miss.key, record.tidemark);
+    if (record?.value && record.value.dependencies.length > 0) {
+      void this.ask(miss).then(done);
+      return;
+    }
+    const wentBack = meta !== null && proof.wentBack(meta, claims);
+    done({ meta, record, nowMs, dependencies: NO_ANSWERS, wentBack });
+  }
+
+  refused({ done }: Asked): void {
+    this.#failed('read');
+    done(null);
   }
 
   /** One for each, in order: null when the store is away. */

@@ -17,7 +17,7 @@ export interface RecordAnswer {
 export interface Waiter {
   readonly key: string;
   /** Neither may throw. */
-  resolve(answer: RecordAnswer): void;
+  resolve(meta: StoreMeta | null, record: StoredRecord | null, nowMs: number): void;
   reject(error: unknown): void;
 }
 
@@ -40,7 +40,9 @@ export class ReadBatcher {
   }
 
   read(key: string): Promise<RecordAnswer> {
-    return new Promise((resolve, reject) => this.add({ key, resolve, reject }));
+    return new Promise((resolve, reject) => {
+      this.add({ key, resolve: (meta, record, nowMs) => resolve({ meta, record, nowMs }), reject });
+    });
   }
 
   add(waiter: Waiter): void {
@@ -71,8 +73,7 @@ export class ReadBatcher {
       if (!breaker.allows(runtime.monoMs())) throw new StoreUnavailableError('its circuit is open');
       const { meta, records, nowMs } = await this.#read(partition, waiters, breaker);
       if (wasOpen) this.#tell(partition, false);
-      for (const [i, waiter] of waiters.entries())
-        waiter.resolve({ meta, record: records[i] ?? null, nowMs });
+      for (let i = 0; i < waiters.length; i += 1) waiters[i]!.resolve(meta, records[i] ?? null, nowMs);
     } catch (error) {
       for (const waiter of waiters) waiter.reject(error);
     }
