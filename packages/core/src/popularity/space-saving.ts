@@ -15,12 +15,15 @@ interface Counter {
  * Computation of Frequent and Top-k Elements in Data Streams, ICDT 2005). With m counters and n counted, every key
  * counted more than n/m times is among them, and no count is more than n/m too high.
  *
- * The least counter is looked for among all when a new key comes and no place is free: cheap for the few
- * hundred counters that a node keeps, of a stream that is a sample.
+ * When a new key comes and no place is free, all that have the least count are looked for at once, and go one
+ * by one: a stream of ever new keys, which is what many L1 entries read alike make, costs no search for each.
  */
 export class SpaceSaving {
   readonly #max: number;
   readonly #counters = new Map<string, Counter>();
+  /** Keys that had the least count, `#leastCount`, when they were last looked for. Counts only rise. */
+  #least: string[] = [];
+  #leastCount = 0;
 
   /** @param max keys that are kept, from 1 */
   constructor(max: number) {
@@ -41,13 +44,15 @@ export class SpaceSaving {
       this.#counters.set(key, { count: times, error: 0 });
       return;
     }
-    const [least, { count }] = this.#least();
+    const least = this.#takeLeast();
+    const { count } = this.#counters.get(least)!;
     this.#counters.delete(least);
     this.#counters.set(key, { count: count + times, error: count });
   }
 
   /** Yesterday's hot keys fade: all counts are halved, and what comes to nothing is forgotten. */
   halve(): void {
+    this.#least = [];
     for (const [key, counter] of this.#counters) {
       counter.count = Math.floor(counter.count / 2);
       counter.error = Math.floor(counter.error / 2);
@@ -63,9 +68,17 @@ export class SpaceSaving {
       .slice(0, limit);
   }
 
-  #least(): [string, Counter] {
-    let least: [string, Counter] | null = null;
-    for (const each of this.#counters) if (!least || each[1].count < least[1].count) least = each;
-    return least!;
+  #takeLeast(): string {
+    for (let key = this.#least.pop(); key !== undefined; key = this.#least.pop()) {
+      if (this.#counters.get(key)?.count === this.#leastCount) return key;
+    }
+    this.#leastCount = Number.POSITIVE_INFINITY;
+    for (const [key, { count }] of this.#counters) {
+      if (count > this.#leastCount) continue;
+      if (count < this.#leastCount) this.#least = [];
+      this.#leastCount = count;
+      this.#least.push(key);
+    }
+    return this.#least.pop()!;
   }
 }
