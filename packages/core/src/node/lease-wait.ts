@@ -37,6 +37,12 @@ export async function awaitFill(
   { consistency, fresh }: WaitTerms,
 ): Promise<ServedResult | boolean> {
   const beganMs = runtime.monoMs();
+  const look = async (): Promise<ServedResult | 'away' | null> => {
+    const answer = await l2.ask(miss);
+    if (!answer) return 'away';
+    const found = l2.judge(miss, answer, consistency);
+    return typeof found === 'object' && !(fresh && found.why === 'stale') ? found : null;
+  };
   const end = await ends.watch(miss.key);
   let outcome: ServedResult | boolean = false;
   try {
@@ -47,16 +53,22 @@ export async function awaitFill(
       if (leftMs <= 0) break;
       if (pollMs > 0) await end.next(Math.min(leftMs, pollMs));
       pollMs = end.told ? TOLD_POLL_MS : Math.min(POLL_MAX_MS, pollMs * 2);
-      const answer = await l2.ask(miss);
-      if (!answer) break;
-      const found = l2.judge(miss, answer, consistency);
-      if (typeof found === 'object' && !(fresh && found.why === 'stale')) {
+      const found = await look();
+      if (found === 'away') break;
+      if (found) {
         outcome = found;
         break;
       }
       const word = await filler.lease(miss.key, token);
+      if (word === 'held') continue;
       outcome = word === 'granted';
-      if (word !== 'held') break;
+      // It may be free because its holder filled after the look.
+      const since = outcome && (await look());
+      if (typeof since === 'object' && since) {
+        outcome = since;
+        await filler.release(miss.key, token);
+      }
+      break;
     }
   } finally {
     end.stop();
