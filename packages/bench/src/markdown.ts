@@ -53,5 +53,5 @@ function line({ subject, metric, median, min, max, ratio }: Row, floor: string |
 }
 
 function verdict(value: number | null): string {
-  return value === null ? 'not measured' : value.toFixed(2).replace(/\.00$/, '');
+  return value === null ? 'not measured' : String(Number(value.toPrecision(3)));
 }

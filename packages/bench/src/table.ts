@@ -22,7 +22,7 @@ function table({ title, floor, rows, targets, seconds, error }: ScenarioReport):
     row.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '),
   );
   const verdicts = targets.map(({ says, value, met }) => {
-    const got = value === null ? 'not measured' : ratioText(value);
+    const got = value === null ? 'not measured' : String(Number(value.toPrecision(3)));
     return `${met ? pc.green('met   ') : pc.red('missed')} ${says}: ${got}`;
   });
   const failed = error === undefined ? [] : [pc.red(`ended early: ${error}`)];
