@@ -13,6 +13,7 @@ import {
   version,
 } from './store-harness.ts';
 import { storeHistory } from './store-history.ts';
+import { storePopularity } from './store-popularity.ts';
 import { storeRaces } from './store-races.ts';
 import { storeWatches } from './store-watches.ts';
 
@@ -386,6 +387,7 @@ export function storeSuite(name: string, open: OpenStore): void {
         interval: 5,
       });
     });
+    storePopularity(() => harness);
   });
   storeRaces(name, open);
   storeWatches(name, open);

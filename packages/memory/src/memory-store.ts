@@ -33,6 +33,7 @@ import { HistoryMap } from './history-map.ts';
 import { HolderMap } from './holder-map.ts';
 import { ListenerMap } from './listener-map.ts';
 import { RecordMap } from './record-map.ts';
+import { ReportMap } from './report-map.ts';
 
 export interface MemoryStoreOptions {
   readonly runtime: Runtime;
@@ -64,6 +65,7 @@ export class MemoryStore implements Store {
   #histories: HistoryMap;
   #roles = new HolderMap(ROLES_MAX);
   readonly #ends = new ListenerMap();
+  readonly popularity: ReportMap;
   #state: StoreState | null = null;
   /** Mark of the last batch that was applied while there was no state. */
   #markWhileEmpty: string | null = null;
@@ -77,6 +79,7 @@ export class MemoryStore implements Store {
     }
     this.#runtime = runtime;
     this.#tombstoneTtlMs = tombstoneTtlMs;
+    this.popularity = new ReportMap(() => runtime.monoMs());
     this.#records = new RecordMap(entriesMax);
     this.#leases = new HolderMap(entriesMax);
     this.#histories = new HistoryMap(entriesMax);
@@ -195,6 +198,7 @@ export class MemoryStore implements Store {
     this.#leases.clear();
     this.#histories.clear();
     this.#roles.clear();
+    this.popularity.clear();
   }
 
   /** Records kept, expired ones that were not swept yet included. */

@@ -43,16 +43,41 @@ describe('hot keys', () => {
     for (let i = 0; i < 100; i += 1) region.nodes[0]!.peek(rows, { id: 2 });
     const hot = region.nodes[0]!.hotKeys();
     expect(hot[0]!.key).toBe('row:2');
-    expect(hot.map(({ key }) => key).toSorted()).toEqual(['row:1', 'row:2', 'row:3']);
+    expect(
+      hot
+        .slice(0, 3)
+        .map(({ key }) => key)
+        .toSorted(),
+    ).toEqual(['row:1', 'row:2', 'row:3']);
+    // One read of a cold key counts as well: a warm-up wants to know of it.
+    expect(hot).toContainEqual({ key: 'row:101', reads: 1 });
     expect(region.nodes[0]!.hotKeys(1)).toHaveLength(1);
-    // Minutes later they are forgotten, unless they are still read.
-    for (let minute = 0; minute < 6; minute += 1) {
-      await region.runtime.advance(60_001);
+    // An hour later they are forgotten, unless they are still read.
+    for (let turn = 0; turn < 6; turn += 1) {
+      await region.runtime.advance(600_001);
       await region.runtime.settle(region.nodes[0]!.get(rows, { id: 3 }));
       for (let i = 0; i < 20; i += 1) region.nodes[0]!.peek(rows, { id: 3 });
     }
     expect(region.nodes[0]!.hotKeys()[0]!.key).toBe('row:3');
     expect(region.nodes[0]!.hotKeys().map(({ key }) => key)).not.toContain('row:1');
+  });
+
+  it('of the region are those of all its nodes, the ones that left included', async () => {
+    await start();
+    const [one, two] = region.nodes;
+    for (const [node, id, times] of [
+      [one!, 1, 30],
+      [two!, 1, 30],
+      [two!, 2, 50],
+    ] as const) {
+      for (let i = 0; i < times; i += 1) await region.runtime.settle(node.get(rows, { id }));
+    }
+    await region.runtime.settle(two!.close());
+    const hot = await region.runtime.settle(one!.regionHotKeys());
+    expect(hot.map(({ key }) => key)).toEqual(['row:1', 'row:2']);
+    expect(hot[0]!.reads).toBeGreaterThan(48);
+    expect(hot[0]!.reads).toBeLessThanOrEqual(60);
+    await expect(two!.regionHotKeys()).rejects.toMatchObject({ code: 'E_CLOSED' });
   });
 });
 

@@ -3,6 +3,7 @@ import { FILL } from './scripts/fill.ts';
 import { HOLD, LET_GO } from './scripts/hold.ts';
 import { INITIALISE, RAISE_EPOCH } from './scripts/life.ts';
 import { RAISE } from './scripts/raise.ts';
+import { REPORT } from './scripts/report.ts';
 import { RETAIN } from './scripts/retain.ts';
 import { WATCH } from './scripts/watch.ts';
 
@@ -15,6 +16,7 @@ const LUA = {
   tidemarkFill: FILL,
   tidemarkWatch: WATCH,
   tidemarkRetain: RETAIN,
+  tidemarkReport: REPORT,
   tidemarkHold: HOLD,
   tidemarkLetGo: LET_GO,
   tidemarkInitialise: INITIALISE,

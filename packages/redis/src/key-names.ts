@@ -6,6 +6,8 @@ export class KeyNames {
   readonly meta: string;
   /** The store's own state; one script changes all of it. */
   readonly state: readonly [meta: string, mark: string, history: string];
+  /** When nodes reported what they read most. */
+  readonly reports: string;
   /** The pattern that the names of all records match. */
   readonly records: string;
   readonly #namespace: string;
@@ -15,6 +17,7 @@ export class KeyNames {
     this.#namespace = namespace;
     this.meta = `${namespace}:meta`;
     this.state = [this.meta, `${namespace}:mark`, `${namespace}:history`];
+    this.reports = `${namespace}:reads`;
     this.records = `${namespace}:{*}`;
     this.#before = `${namespace}:{`;
   }
@@ -34,6 +37,11 @@ export class KeyNames {
   /** A value that is too large for its record. The scripts build the same name. */
   body(key: string, id: string): string {
     return `${this.record(key)}:value:${id}`;
+  }
+
+  /** What a node reads most. */
+  report(node: string): string {
+    return `${this.reports}:${node}`;
   }
 
   role(role: string): string {

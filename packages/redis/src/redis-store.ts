@@ -28,6 +28,7 @@ import { KeyNames } from './key-names.ts';
 import { readMeta } from './meta-text.ts';
 import { type RedisStoreOptions, type ResolvedRedisOptions, resolveRedisOptions } from './options.ts';
 import { RecordReader } from './record-reader.ts';
+import { RedisPopularity } from './redis-popularity.ts';
 import { readHistory } from './retained-bytes.ts';
 import { bodyBytes, type BodyPointer, newBodyId } from './value-body.ts';
 
@@ -44,6 +45,7 @@ export class RedisStore implements Store {
   readonly #commands: Commands;
   readonly #reader: RecordReader;
   readonly #names: KeyNames;
+  readonly popularity: RedisPopularity;
 
   /** @internal use `redisStore` */
   constructor(options: ResolvedRedisOptions, connection: StoreConnection) {
@@ -52,6 +54,12 @@ export class RedisStore implements Store {
     this.#commands = defineCommands(connection.redis);
     this.#names = new KeyNames(options.namespace);
     this.#reader = new RecordReader(connection, this.#names, options.onUnreadable);
+    this.popularity = new RedisPopularity({
+      connection,
+      commands: this.#commands,
+      names: this.#names,
+      onUnreadable: options.onUnreadable,
+    });
   }
 
   read(keys: readonly string[]): Promise<StoreAnswer> {

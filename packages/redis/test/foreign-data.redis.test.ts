@@ -181,3 +181,34 @@ describe('hostile keys', () => {
     }
   });
 });
+
+describe('foreign data in place of what nodes read most', () => {
+  const hot = [{ key: KEY, reads: 3 }];
+
+  async function reported(): Promise<string[]> {
+    const found: string[] = [];
+    for await (const { keys } of store.popularity.reports()) found.push(...keys.map(({ key }) => key));
+    return found;
+  }
+
+  it('is left out, reported, and gives way', async () => {
+    for (const name of [`${namespace}:reads`, `${namespace}:reads:node`]) {
+      await store.popularity.report('node', hot);
+      await redis.client.set(name, 'somebody else');
+      expect(await reported()).toEqual([]);
+      expect(unreadable.splice(0)).toEqual([name]);
+      await store.popularity.report('node', hot);
+      expect(await reported()).toEqual([KEY]);
+    }
+  });
+
+  it.each(['no JSON', '{"a":1}', '["city:1"]', '[1,2]', '["city:1",-1]', '["city:{1}",1]'])(
+    'a page %s does not take the others with it',
+    async (page) => {
+      await store.popularity.report('node', hot);
+      await redis.client.hset(`${namespace}:reads:node`, '7', page);
+      expect(await reported()).toEqual([KEY]);
+      expect(unreadable).toEqual([`${namespace}:reads:node`]);
+    },
+  );
+});

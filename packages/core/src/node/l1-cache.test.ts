@@ -16,11 +16,12 @@ const entry = (n: number): L1Entry => ({
   dependencies: [],
 });
 
+const ignoreHits = (): void => {};
 const LIMITS = { entriesMax: 10, bytesMax: 100_000 };
 
 describe('L1', () => {
   it('takes nothing from a read that began before it was reset: what the reset answered for never comes again', () => {
-    const l1 = new L1Cache({ ...LIMITS, open: true });
+    const l1 = new L1Cache({ ...LIMITS, open: true, onHits: ignoreHits });
     const before = l1.ticket();
     l1.reset(true);
     expect(l1.put('k', entry(1), before)).toBe(false);
@@ -29,7 +30,7 @@ describe('L1', () => {
   });
 
   it('takes nothing while its node has no place in the feed', () => {
-    const l1 = new L1Cache({ ...LIMITS, open: false });
+    const l1 = new L1Cache({ ...LIMITS, open: false, onHits: ignoreHits });
     expect(l1.ticket()).toBeNull();
     expect(l1.put('k', entry(1), l1.ticket())).toBe(false);
     l1.reset(true);
@@ -39,14 +40,14 @@ describe('L1', () => {
   });
 
   it('never puts an older version over a newer one', () => {
-    const l1 = new L1Cache({ ...LIMITS, open: true });
+    const l1 = new L1Cache({ ...LIMITS, open: true, onHits: ignoreHits });
     l1.put('k', entry(2), l1.ticket());
     expect(l1.put('k', entry(1), l1.ticket())).toBe(false);
     expect(l1.get('k')?.value).toBe(2);
   });
 
   it('is bounded by bytes as well: the least recently read goes first', () => {
-    const l1 = new L1Cache({ entriesMax: 1_000, bytesMax: 10_000, open: true });
+    const l1 = new L1Cache({ entriesMax: 1_000, bytesMax: 10_000, open: true, onHits: ignoreHits });
     const big = (n: number): L1Entry => ({ ...entry(n), value: 'x'.repeat(4_000) });
     for (const n of [1, 2, 3, 4]) {
       l1.put(`k${n}`, big(n), l1.ticket());
@@ -59,7 +60,7 @@ describe('L1', () => {
   });
 
   it('takes no value that is bigger than all of it', () => {
-    const l1 = new L1Cache({ entriesMax: 10, bytesMax: 1_000, open: true });
+    const l1 = new L1Cache({ entriesMax: 10, bytesMax: 1_000, open: true, onHits: ignoreHits });
     l1.put('small', entry(1), l1.ticket());
     l1.put('big', { ...entry(1), value: ['x'.repeat(2_000)] }, l1.ticket());
     expect(l1.get('big')).toBeUndefined();

@@ -10,6 +10,8 @@ export interface L1Options {
   readonly bytesMax: number;
   /** Whether entries are taken at once (a node that is alone), or only after `join`. */
   readonly open: boolean;
+  /** Told of hits that nobody was told of while the entry was there. */
+  readonly onHits: (key: string, times: number) => void;
 }
 
 const ignore = (): void => {};
@@ -27,13 +29,14 @@ export class L1Cache {
   #life = 0;
   #open: boolean;
 
-  constructor({ entriesMax, bytesMax, open }: L1Options) {
+  constructor({ entriesMax, bytesMax, open, onHits }: L1Options) {
     this.#entries = new LRUCache({
       max: entriesMax,
       maxSize: bytesMax,
       sizeCalculation: (entry, key) => estimateBytes(key, entry.value),
       dispose: (entry, key) => {
         if (entry.dependencies.length > 0) this.#dependents.remove(key, entry.dependencies);
+        if (entry.hits > 0) onHits(key, entry.hits);
         retire(entry);
       },
     });

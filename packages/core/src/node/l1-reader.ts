@@ -18,12 +18,13 @@ interface Parts {
   readonly proof: FreshnessProof;
   readonly times: LoadTimes;
   readonly counters: Counters;
+  /** Told of a key's hits, several at a time. */
+  readonly onHits: (key: string, times: number) => void;
 }
 
 /** What L1 may serve: synchronous, without I/O, and without an allocation for eventual reads. */
 export class L1Reader {
-  /** Told of a key's hits, several at a time; of those that are rarer than that, nothing. */
-  onHits: (key: string, times: number) => void = () => {};
+  readonly #onHits: (key: string, times: number) => void;
   readonly #options: ResolvedOptions<unknown, unknown>;
   readonly #l1: L1Cache;
   readonly #proof: FreshnessProof;
@@ -35,13 +36,14 @@ export class L1Reader {
 
   constructor(
     options: ResolvedOptions<unknown, unknown>,
-    { l1, proof, times, counters }: Parts,
+    { l1, proof, times, counters, onHits }: Parts,
     revalidate: (miss: Miss, entry: L1Entry) => void,
   ) {
     this.#options = options;
     this.#l1 = l1;
     this.#proof = proof;
     this.#times = times;
+    this.#onHits = onHits;
     this.#counters = counters;
     this.#revalidate = revalidate;
     this.#coarseMs = options.runtime.coarseMs ?? (() => options.runtime.monoMs());
@@ -119,7 +121,7 @@ export class L1Reader {
   }
 
   #count(key: string, entry: L1Entry): void {
-    this.onHits(key, entry.hits);
+    this.#onHits(key, entry.hits);
     entry.hits = 0;
   }
 

@@ -5,20 +5,23 @@ import type { GroupView } from '../groups/group-view.ts';
 import type { Params, ParamTypes } from '../keyspace/params.ts';
 import { ClosedError, ConfigurationError } from '../ports/errors.ts';
 import type { GenerationInfo, Swapped, SwapRequest } from '../ports/groups.ts';
+import type { KeyReads } from '../ports/popularity.ts';
 import type { Committed } from '../ports/source.ts';
 import type { Generation } from '../protocol/generation.ts';
 import type { Version } from '../protocol/version.ts';
 import { Session } from '../session/session.ts';
 import { Applier } from '../roles/applier.ts';
 import { Relay } from '../roles/relay.ts';
+import type { ReadOptions, WriteOptions, Written } from './call-options.ts';
 import type { Consistency } from './consistency.ts';
 import { FeedFollower } from './feed-follower.ts';
 import type { AnyKeyspace, NodeOptions, ResolvedOptions, TypedKeyspace } from './options.ts';
 import { resolveOptions } from './options.ts';
 import type { L1Entry } from './l1-entry.ts';
+import { HotKeys } from './hot-keys.ts';
 import { L1Front } from './l1-front.ts';
 import type { L1Reader } from './l1-reader.ts';
-import { type HotKey, RefreshAhead } from './refresh-ahead.ts';
+import { RefreshAhead } from './refresh-ahead.ts';
 import { readMany } from './read-many.ts';
 import { ReadPath } from './read-path.ts';
 import { Refresher } from './refresher.ts';
@@ -26,20 +29,6 @@ import type { ReadResult } from './read-result.ts';
 import { newCounters, type NodeStats } from './stats.ts';
 import { type RetainedVersion, type RollbackOptions, VersionHistory } from './version-history.ts';
 import { WritePath, type WriteTransaction } from './write-path.ts';
-
-export interface ReadOptions {
-  readonly consistency?: Consistency;
-}
-
-export interface WriteOptions {
-  /** The session that writes; a new one when left out. */
-  readonly session?: Session;
-}
-
-/** What a write committed, and the session that it is part of. */
-export interface Written<T> extends Committed<T> {
-  readonly session: Session;
-}
 
 /**
  * One process' cache over its region: reads through L1, L2 and the source; versioned writes.
@@ -53,6 +42,7 @@ export class TidemarkNode<Tx = unknown> {
   readonly #l1: L1Reader;
   readonly #writes: WritePath;
   readonly #refresher: Refresher;
+  readonly #hot: HotKeys;
   readonly #ahead: RefreshAhead;
   readonly #groups: GroupEngine;
   readonly #history: VersionHistory;
@@ -80,8 +70,9 @@ export class TidemarkNode<Tx = unknown> {
     this.#l1 = this.#reads.l1Reader;
     this.#writes = new WritePath(options, this.#reads, this.#counters);
     this.#refresher = new Refresher(options, this.#reads);
-    this.#ahead = new RefreshAhead(options, this.#reads);
-    this.#l1.onHits = (key, times) => this.#ahead.count(key, times);
+    this.#hot = new HotKeys(options);
+    this.#ahead = new RefreshAhead(options, this.#reads, this.#hot);
+    this.#reads.onReads = (key, times) => this.#hot.count(key, times);
     this.#reads.onDrop = (key, version) => this.#refresher.dropped(key, version);
     this.#history = new VersionHistory(options, this.#writes);
     this.#groups = new GroupEngine(options, groups, {
@@ -102,6 +93,7 @@ export class TidemarkNode<Tx = unknown> {
     await this.#feed?.start();
     for (const role of this.#roles) role.start();
     this.#ahead.start();
+    this.#hot.start();
   }
 
   /** The value of one key, frozen; null when the source has none. */
@@ -288,9 +280,14 @@ export class TidemarkNode<Tx = unknown> {
     for (const [key, entry] of this.#reads.l1.entries()) yield [key, entry.value];
   }
 
-  /** What this node reads most, hottest first: keys with about how many hits of L1 they had lately. */
-  hotKeys(limit = 100): HotKey[] {
-    return this.#ahead.top(limit);
+  /** What this node reads most, most read first. */
+  hotKeys(limit = 100): KeyReads[] {
+    return this.#hot.top(limit);
+  }
+
+  /** What the region's nodes read most, most read first; rejects while its store is away. */
+  regionHotKeys(limit = 100): Promise<KeyReads[]> {
+    return this.#hot.ofRegion(limit);
   }
 
   /** Stops the roles, sends what is queued, and leaves store, bus and source open for their owner. */
@@ -299,6 +296,7 @@ export class TidemarkNode<Tx = unknown> {
     this.#closed = true;
     this.#lastKeyspace = null;
     this.#ahead.stop();
+    await this.#hot.close();
     await this.#feed?.stop();
     await Promise.all(this.#roles.map((role) => role.stop()));
     await this.#writes.close();

@@ -15,6 +15,7 @@ import { keyspaceOf } from '../protocol/key.ts';
 import { systemRuntime } from '../runtime/system-runtime.ts';
 import { type BreakerOptions, type BreakerRule, breakerRule } from './circuit-breaker.ts';
 import type { Consistency } from './consistency.ts';
+import { hotKeysMax } from './hot-keys.ts';
 import { type RefreshAheadOptions, type RefreshAheadRule, refreshAheadRule } from './refresh-ahead.ts';
 
 const SECRET_LENGTH_MIN = 16;
@@ -76,6 +77,8 @@ export interface NodeOptions<Db = unknown, Tx = unknown> {
   readonly sourceBreaker?: BreakerOptions | false;
   /** Reloads the hottest keys before their TTL ends. Left out: only the reads of a key have it reloaded. */
   readonly refreshAhead?: RefreshAheadOptions;
+  /** Keys whose reads are counted, and told to the region. Default 10,000, at most 100,000. */
+  readonly hotKeysMax?: number;
   /** How often freshness is proven anew. Default 500 ms. */
   readonly pingInterval?: Duration;
   readonly codec?: Codec;
@@ -101,6 +104,7 @@ export interface ResolvedOptions<Db, Tx> {
   readonly storeBreaker: BreakerRule | null;
   readonly sourceBreaker: BreakerRule | null;
   readonly refreshAhead: RefreshAheadRule | null;
+  readonly hotKeysMax: number;
   readonly loadTimeoutMs: number;
   readonly loadConcurrencyMax: number;
   readonly loadQueueMax: number;
@@ -154,6 +158,7 @@ export function resolveOptions<Db, Tx>(options: NodeOptions<Db, Tx>): ResolvedOp
     storeBreaker: breakerRule(options.storeBreaker, 'storeBreaker', STORE_BREAKER),
     sourceBreaker: breakerRule(options.sourceBreaker, 'sourceBreaker', SOURCE_BREAKER),
     refreshAhead: refreshAheadRule(options.refreshAhead),
+    hotKeysMax: hotKeysMax(options.hotKeysMax),
     loadTimeoutMs: durationMs(options.loadTimeout ?? '10s', 'loadTimeout'),
     loadConcurrencyMax: count(options.loadConcurrencyMax ?? 32, 'loadConcurrencyMax'),
     loadQueueMax: count(options.loadQueueMax ?? 10_000, 'loadQueueMax'),

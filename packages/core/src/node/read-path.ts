@@ -45,6 +45,8 @@ export class ReadPath {
   readonly proof = new FreshnessProof();
   /** Told of keys that were dropped from L1 because something rose. */
   onDrop: (key: string, version: Version) => void = () => {};
+  /** Told of a key's reads, some time after them. */
+  onReads: (key: string, times: number) => void = () => {};
   readonly #floors = new SeenFloors(SEEN_FLOORS_MAX);
   readonly #flights = new SingleFlight<Result>();
   readonly #l2: L2Reader;
@@ -65,11 +67,12 @@ export class ReadPath {
     const { l1EntriesMax: entriesMax, l1BytesMax: bytesMax } = options;
     // A node that shares its store hears of others' writes only through the feed.
     const alone = options.store === null && options.bus === null;
-    this.l1 = new L1Cache({ entriesMax, bytesMax, open: alone });
+    const onHits = (key: string, times: number): void => this.onReads(key, times);
+    this.l1 = new L1Cache({ entriesMax, bytesMax, open: alone, onHits });
     const times = new LoadTimes();
     this.l1Reader = new L1Reader(
       options,
-      { l1: this.l1, proof: this.proof, times, counters },
+      { l1: this.l1, proof: this.proof, times, counters, onHits },
       (miss, entry) => void this.#revalidate(miss, entry.version ?? VERSION_NONE, entry.freshUntilMs),
     );
     this.#loader = new Loader(options, times);
@@ -109,8 +112,7 @@ export class ReadPath {
     consistency: Consistency,
   ): Promise<unknown> {
     if (needsVersion(consistency)) return this.miss(keyspace, params, key, consistency).then(valueOf);
-    const miss: Miss = { keyspace, params, key, ticket: this.l1.ticket() };
-    this.#counters.l1Misses += 1;
+    const miss = this.#missed(keyspace, params, key);
     return new Promise((resolve, reject) => {
       this.#l2.askThen(miss, (answer) => {
         try {
@@ -130,8 +132,7 @@ export class ReadPath {
     key: string,
     consistency: Consistency,
   ): Promise<Result> {
-    const miss: Miss = { keyspace, params, key, ticket: this.l1.ticket() };
-    this.#counters.l1Misses += 1;
+    const miss = this.#missed(keyspace, params, key);
     if (needsVersion(consistency)) {
       const result = await this.#current.read(miss, consistency);
       if (result.tier === 'l2') this.#counters.l2Hits += 1;
@@ -168,13 +169,7 @@ export class ReadPath {
     if (!keyspace.loadMany || needsVersion(consistency)) {
       return Promise.all(keys.map((key, i) => this.miss(keyspace, params[i]!, key, consistency)));
     }
-    const misses = keys.map((key, i): Miss => ({
-      keyspace,
-      params: params[i]!,
-      key,
-      ticket: this.l1.ticket(),
-    }));
-    this.#counters.l1Misses += keys.length;
+    const misses = keys.map((key, i) => this.#missed(keyspace, params[i]!, key));
     const answers = await this.#l2.askMany(misses);
     const batch = new LoadBatch(this.#leaseLoader);
     const load = (wanted: Wanted): Promise<Result> => batch.add(wanted);
@@ -278,6 +273,12 @@ export class ReadPath {
   reset(open: boolean): void {
     this.l1.reset(open);
     this.#flights.partAll();
+  }
+
+  #missed(keyspace: AnyKeyspace, params: Params<ParamTypes>, key: string): Miss {
+    this.#counters.l1Misses += 1;
+    this.onReads(key, 1);
+    return { keyspace, params, key, ticket: this.l1.ticket() };
   }
 
   /** Highest version that this node knows for the key: nothing below it may be served. */

@@ -1,22 +1,16 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import { type Duration, durationMs } from '../keyspace/duration.ts';
 import { ConfigurationError } from '../ports/errors.ts';
+import type { KeyReads } from '../ports/popularity.ts';
 import type { Timer } from '../ports/runtime.ts';
-import { SpaceSaving } from '../popularity/space-saving.ts';
+import type { HotKeys } from './hot-keys.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { ReadPath } from './read-path.ts';
 
-/** Keys whose hits a node counts. */
-const COUNTED_MAX = 500;
-const HALVE_EVERY_MS = 60_000;
+const KEYS_MAX = 500;
+/** What was read less is not worth a load that nobody waits for. */
+const READS_MIN = 8;
 const CONCURRENCY_MAX = 4;
-
-/** A key that is read often. */
-export interface HotKey {
-  readonly key: string;
-  /** Of L1, with those of earlier minutes counting half, a quarter and so on; a little too high at most. */
-  readonly hits: number;
-}
 
 /** Reloads of a node's hottest keys before their TTL ends, in the background. */
 export interface RefreshAheadOptions {
@@ -39,7 +33,7 @@ export function refreshAheadRule(options: RefreshAheadOptions | undefined): Refr
   if (options === undefined) return null;
   const { keysMax = 100, perSecondMax = 10 } = options;
   for (const [name, value, max] of [
-    ['keysMax', keysMax, COUNTED_MAX],
+    ['keysMax', keysMax, KEYS_MAX],
     ['perSecondMax', perSecondMax, 10_000],
   ] as const) {
     if (!Number.isInteger(value) || value < 1 || value > max) {
@@ -52,24 +46,22 @@ export function refreshAheadRule(options: RefreshAheadOptions | undefined): Refr
 }
 
 /**
- * Counts which keys this node reads most, and, where asked, keeps those fresh: a reader of a hot key never waits
- * for its load. A refresh is an ordinary revalidation: the lease lets one node of a region load, the others
+ * Keeps the keys that this node reads most fresh, where asked: a reader of a hot key never waits for its load. A refresh is an ordinary revalidation: the lease lets one node of a region load, the others
  * take what it filled. It stands back while readers wait for the source.
  */
 export class RefreshAhead {
   readonly #options: ResolvedOptions<unknown, unknown>;
   readonly #reads: ReadPath;
   readonly #rule: RefreshAheadRule | null;
-  readonly #counts = new SpaceSaving(COUNTED_MAX);
+  readonly #hot: HotKeys;
   readonly #limit: LimitFunction = pLimit(CONCURRENCY_MAX);
   #timer: Timer | null = null;
-  #halvedAtMs: number;
 
-  constructor(options: ResolvedOptions<unknown, unknown>, reads: ReadPath) {
+  constructor(options: ResolvedOptions<unknown, unknown>, reads: ReadPath, hot: HotKeys) {
     this.#options = options;
     this.#reads = reads;
     this.#rule = options.refreshAhead;
-    this.#halvedAtMs = options.runtime.monoMs();
+    this.#hot = hot;
   }
 
   start(): void {
@@ -82,23 +74,9 @@ export class RefreshAhead {
     this.#limit.clearQueue();
   }
 
-  /** So many reads of a key came to L1. */
-  count(key: string, times: number): void {
-    const nowMs = this.#options.runtime.monoMs();
-    if (nowMs - this.#halvedAtMs >= HALVE_EVERY_MS) {
-      this.#halvedAtMs = nowMs;
-      this.#counts.halve();
-    }
-    this.#counts.add(key, times);
-  }
-
-  top(limit: number): HotKey[] {
-    return this.#counts.top(limit).map(({ key, count }) => ({ key, hits: count }));
-  }
-
   #turn(rule: RefreshAheadRule): void {
     const idle = this.#reads.waitingLoads === 0 && this.#limit.pendingCount === 0;
-    const due = idle ? this.#counts.top(rule.keysMax).filter(({ key }) => this.#isDue(key, rule)) : [];
+    const due = idle ? this.#hot.top(rule.keysMax).filter((each) => this.#isDue(each, rule)) : [];
     for (const { key } of due.slice(0, rule.perSecondMax)) {
       const keyspace = this.#options.keyspaceOf(key);
       const params = keyspace?.params(key);
@@ -107,7 +85,8 @@ export class RefreshAhead {
     this.start();
   }
 
-  #isDue(key: string, { aheadMs }: RefreshAheadRule): boolean {
+  #isDue({ key, reads }: KeyReads, { aheadMs }: RefreshAheadRule): boolean {
+    if (reads < READS_MIN) return false;
     const entry = this.#reads.l1.peek(key);
     // What was invalidated is its readers' business.
     return entry !== undefined && entry.freshUntilMs - this.#options.runtime.monoMs() < aheadMs;

@@ -4,6 +4,7 @@ import type { Watch, WatchAnswer } from '../protocol/dependency.ts';
 import type { Fill, FillVerdict, StoreMeta, StoredRecord } from '../protocol/record.ts';
 import type { RetainedValue } from '../protocol/retained.ts';
 import type { Position } from '../protocol/position.ts';
+import type { Popularity } from './popularity.ts';
 
 /** Records and the store's meta, as they stood together at one instant. */
 export interface StoreAnswer {
@@ -100,5 +101,7 @@ export interface Store {
   resign(role: string, holder: string): Promise<void>;
   /** Every key that has a record, in no order, in pages; for verifiers. */
   keys(): AsyncIterable<readonly string[]>;
+  /** What the region reads most. Not every store keeps it. */
+  readonly popularity?: Popularity | undefined;
   close(): Promise<void>;
 }

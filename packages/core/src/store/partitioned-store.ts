@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../ports/errors.ts';
+import type { KeyReads, NodeReads, Popularity } from '../ports/popularity.ts';
 import type { LeaseAnswer, Store, StoreAnswer, StoreBatch, StoreBatchResult } from '../ports/store.ts';
 import type { Watch, WatchAnswer } from '../protocol/dependency.ts';
 import type { Invalidation } from '../protocol/event.ts';
@@ -104,6 +105,27 @@ export class PartitionedStore implements Store {
 
   async *keys(): AsyncGenerator<readonly string[]> {
     for (const store of this.partitions) yield* store.keys();
+  }
+
+  /** A node reports to one partition, which one its id says; what can't be reached is left out. */
+  readonly popularity: Popularity = {
+    report: (node: string, keys: readonly KeyReads[]): Promise<void> =>
+      this.#storeOf(node).popularity?.report(node, keys) ?? Promise.resolve(),
+    reports: () => this.#reports(),
+  };
+
+  async *#reports(): AsyncGenerator<NodeReads> {
+    let failure: unknown;
+    let answered = false;
+    for (const { popularity } of this.partitions) {
+      try {
+        if (popularity) yield* popularity.reports();
+        answered = true;
+      } catch (error) {
+        failure = error;
+      }
+    }
+    if (!answered) throw failure;
   }
 
   async close(): Promise<void> {
