@@ -7,6 +7,7 @@ export { type DeadLetterOffice, discardDeadLetters, listDeadLetters } from './ro
 export * from './protocol/partition.ts';
 export { type PartitionedStore, partitionedStore } from './store/partitioned-store.ts';
 export * from './protocol/dependency.ts';
+export * from './protocol/copied-value.ts';
 export * from './protocol/event.ts';
 export * from './protocol/generation.ts';
 export * from './protocol/retained.ts';

@@ -1,0 +1,1 @@
+export type { CopiedBlock } from './copied-block.ts';
