@@ -1,4 +1,4 @@
-import { type Dependency, type Fill, keyspaceOf, type Store, type Watch } from '@tidemark/core';
+import { type Dependency, type Fill, fillAll, keyspaceOf, type Store, type Watch } from '@tidemark/core';
 import * as fc from 'fast-check';
 import { bytes, fillOf, position, version } from './store-harness.ts';
 
@@ -145,6 +145,30 @@ const staleFill = anyFill.map((changes) =>
   }),
 );
 
+/** Without leases, as a warm-up fills; the same key may be there twice. */
+const manyFills = fc
+  .array(
+    fc.tuple(anyFill, anyVersion, fc.boolean()).map(([some, of, fresh]) => ({ some, of, fresh })),
+    { minLength: 1, maxLength: 4 },
+  )
+  .map((all) =>
+    step('fill many', all, async ({ store }) => {
+      const { meta, records } = await store.read(all.map(({ some }) => some.key!));
+      if (!meta) return null;
+      return fillAll(
+        store,
+        all.map(({ some, of, fresh }, i) => {
+          const tidemark = records[i]?.tidemark ?? version(0, meta.horizon.era);
+          const scope = meta.scopes.get(keyspaceOf(some.key!)) ?? 0;
+          const changes = fresh
+            ? { ...pick(some), version: tidemark, scope, replaces: null }
+            : { ...some, version: of };
+          return fillOf(meta, { ...changes, lease: null });
+        }),
+      );
+    }),
+  );
+
 /** Any step; those that let time pass only for stores whose clock can be moved. */
 export function anyStep(ticks: boolean): fc.Arbitrary<Step> {
   return fc.oneof(
@@ -157,6 +181,7 @@ export function anyStep(ticks: boolean): fc.Arbitrary<Step> {
       weight: 4,
       arbitrary: anyFill.map((some) => step('fresh fill', some, ({ store }) => freshFill(store, some))),
     },
+    { weight: 4, arbitrary: manyFills },
     { weight: 5, arbitrary: apply },
     {
       weight: 3,

@@ -23,6 +23,7 @@ export * from './ports/groups.ts';
 export * from './ports/group-errors.ts';
 export * from './ports/pins.ts';
 export * from './ports/popularity.ts';
+export { fillAll } from './store/fill-all.ts';
 export * from './ports/sql.ts';
 export * from './ports/telemetry.ts';
 export * from './keyspace/duration.ts';

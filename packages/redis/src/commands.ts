@@ -1,4 +1,5 @@
 import type { Cluster, Redis } from 'ioredis';
+import { FILL_MANY } from './scripts/fill-many.ts';
 import { FILL } from './scripts/fill.ts';
 import { HOLD, LET_GO } from './scripts/hold.ts';
 import { INITIALISE, RAISE_EPOCH } from './scripts/life.ts';
@@ -14,6 +15,7 @@ type Command = (keys: number, ...args: readonly Argument[]) => Promise<unknown>;
 const LUA = {
   tidemarkRaise: RAISE,
   tidemarkFill: FILL,
+  tidemarkFillMany: FILL_MANY,
   tidemarkWatch: WATCH,
   tidemarkRetain: RETAIN,
   tidemarkReport: REPORT,

@@ -41,6 +41,15 @@ const NEGATIVE = 2;
 const TOMBSTONE_LENGTH = 20;
 const HEADER_LENGTH = 88;
 const BODY_LENGTH_AT = HEADER_LENGTH + BODY_ID_LENGTH;
+/** For the writer of records. */
+export const RECORD = {
+  magic: MAGIC,
+  format: FORMAT,
+  formatDependencies: FORMAT_DEPENDENCIES,
+  hasValue: HAS_VALUE,
+  negative: NEGATIVE,
+  headerLength: HEADER_LENGTH,
+} as const;
 const EMPTY = new Uint8Array();
 
 /** What bytes turned out to be: `record` is null when nothing in them can be trusted. */

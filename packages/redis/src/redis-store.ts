@@ -21,6 +21,7 @@ import {
   type Watch,
   type WatchAnswer,
 } from '@tidemark/core';
+import { bulkArguments, bulksOf } from './bulk-fill.ts';
 import { type Commands, defineCommands } from './commands.ts';
 import { Connection, type StoreConnection } from './connection.ts';
 import { dependenciesText } from './dependencies-text.ts';
@@ -129,6 +130,31 @@ export class RedisStore implements Store {
     if (stored.status === 'rejected') throw stored.reason;
     if (filled.status === 'rejected') throw filled.reason;
     return filled.value;
+  }
+
+  async fillMany(fills: readonly Fill[]): Promise<readonly FillVerdict[]> {
+    const verdicts = bulksOf(fills, this.#options.inlineBytesMax).map(async (bulk) =>
+      bulk.alone ? [await this.fill(bulk.fills[0]!)] : this.#fillBulk(bulk.fills),
+    );
+    const settled = await Promise.allSettled(verdicts);
+    return settled.flatMap((each) => {
+      if (each.status === 'rejected') throw each.reason;
+      return each.value;
+    });
+  }
+
+  async #fillBulk(fills: readonly Fill[]): Promise<readonly FillVerdict[]> {
+    const names = fills.map(({ key }) => this.#names.record(key));
+    const verdicts = await this.#run(
+      this.#commands.tidemarkFillMany(
+        2 + names.length,
+        this.#names.meta,
+        this.#names.state[2],
+        ...names,
+        ...bulkArguments(fills, this.#options.tombstoneTtlMs),
+      ),
+    );
+    return verdicts as readonly FillVerdict[];
   }
 
   async #fill(fill: Fill, body: BodyPointer | null): Promise<FillVerdict> {

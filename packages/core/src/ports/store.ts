@@ -74,6 +74,11 @@ export interface Store {
   /** Admits the value or says which rule refused it. */
   fill(fill: Fill): Promise<FillVerdict>;
   /**
+   * Several fills in few commands, each judged as `fill` would, in order; for warm-ups. Rejects when any can't be
+   * judged; others may have been admitted. Left out: they go one by one, see `fillAll`.
+   */
+  readonly fillMany?: ((fills: readonly Fill[]) => Promise<readonly FillVerdict[]>) | undefined;
+  /**
    * Adds a value to the history of its key, as `retainValue` says; the history lives for `lifeMs` more.
    * It is a fact by itself: whether a fill was admitted does not matter.
    */

@@ -1,3 +1,4 @@
+import { fillAll } from './fill-all.ts';
 import { ConfigurationError } from '../ports/errors.ts';
 import type { KeyReads, NodeReads, Popularity } from '../ports/popularity.ts';
 import type { LeaseAnswer, Store, StoreAnswer, StoreBatch, StoreBatchResult } from '../ports/store.ts';
@@ -59,6 +60,20 @@ export class PartitionedStore implements Store {
 
   fill(fill: Fill): Promise<FillVerdict> {
     return this.#storeOf(fill.key).fill(fill);
+  }
+
+  async fillMany(fills: readonly Fill[]): Promise<readonly FillVerdict[]> {
+    const parts = split([...fills.entries()], this.partitions.length, ([, { key }]) => key);
+    const verdicts: FillVerdict[] = Array.from({ length: fills.length });
+    const filled = [...parts].map(async ([i, part]) => {
+      const said = await fillAll(
+        this.partitions[i]!,
+        part.map(([, fill]) => fill),
+      );
+      part.forEach(([at], j) => (verdicts[at] = said[j]!));
+    });
+    for (const each of await Promise.allSettled(filled)) if (each.status === 'rejected') throw each.reason;
+    return verdicts;
   }
 
   retain(

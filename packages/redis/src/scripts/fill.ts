@@ -1,3 +1,4 @@
+import { FILL_RULES } from './fill-rules.ts';
 import { PRELUDE } from './prelude.ts';
 
 /**
@@ -14,25 +15,7 @@ import { PRELUDE } from './prelude.ts';
  *       21 id of the body, 22 length of the value in it, 23 life of the body ms.
  * Returns: the verdict. An error when memory is full, or the body gone; the lease is given back all the same.
  */
-export const FILL = `${PRELUDE}
--- Whether there is another value of this version than the one that was seen. One that readers can't use is none.
-local function refilled(record, era, n, life, seen)
-  if seen == 'any' or not record or record.later or record.era ~= era or record.n ~= n then return false end
-  local head = record.head
-  if #head < 88 or string.byte(head, 3) % 2 == 0 then return false end
-  if string.byte(head, 2) == 3 then
-    if not record.body then return false end
-    local start = redis.pcall('GETRANGE', record.body, 0, 25)
-    if start ~= string.char(214, 1, 0, 0) .. record.id then return false end
-    if redis.call('STRLEN', record.body) ~= 26 + record.length then return false end
-  end
-  local e, v, scope, epoch, at, fresh, stale, schema, of = struct.unpack('>ddddddddI4', head, 21)
-  if e ~= era or v ~= n or of ~= life then return false end
-  if not (ordinal(scope) and ordinal(epoch) and ordinal(schema)) then return false end
-  if not (at >= 0 and fresh >= 0 and stale >= 0) then return false end
-  return seen == '' or tonumber(seen) ~= at
-end
-
+export const FILL = `${PRELUDE}${FILL_RULES}
 local meta, later = get_meta(KEYS[1])
 if later then
   if KEYS[5] then redis.call('UNLINK', KEYS[5]) end
@@ -42,23 +25,18 @@ local record = get_record(KEYS[2])
 local leased = ARGV[15] ~= '' and get(KEYS[3]) == ARGV[15]
 
 local function verdict()
-  if not meta then return 'uninitialised' end
-  if ARGV[2] ~= meta.inc then return 'incarnation' end
-  if meta.rev < tonumber(ARGV[4]) then return 'rolled-back' end
-  if tonumber(ARGV[3]) < meta.epoch then return 'epoch' end
+  local refused = store_refuses(meta, ARGV[2], ARGV[3], ARGV[4])
+  if refused then return refused end
   if tonumber(ARGV[8]) < (meta.scopes[ARGV[1]] or 0) then return 'scope' end
-  local life = tonumber(string.sub(redis.sha1hex(meta.inc), 1, 8), 16)
+  local life = life_of(meta)
   local era, n
   if ARGV[5] == '0' then
     if not leased then return 'lease' end
     if record then era, n = record.era, record.n else era, n = 0, 0 end
   else
     era, n = tonumber(ARGV[6]), tonumber(ARGV[7])
-    if forgotten(KEYS[4], tonumber(ARGV[19])) then return 'base' end
-    if before(tonumber(ARGV[9]), tonumber(ARGV[10]), meta.be, meta.bx) then return 'base' end
-    if tonumber(ARGV[9]) > meta.he then return 'era' end
-    if record and before(era, n, record.era, record.n) then return 'below-tidemark' end
-    if refilled(record, era, n, life, ARGV[20]) then return 'refilled' end
+    refused = too_old(meta, KEYS[4], ARGV[9], ARGV[10], ARGV[19]) or record_refuses(record, era, n, life, ARGV[20])
+    if refused then return refused end
   end
   local fresh, stale = tonumber(ARGV[12]), tonumber(ARGV[13])
   local flags = 1
