@@ -24,6 +24,7 @@ export * from './ports/group-errors.ts';
 export * from './ports/pins.ts';
 export * from './ports/popularity.ts';
 export { fillAll } from './store/fill-all.ts';
+export { watchAll } from './store/watch-all.ts';
 export * from './ports/sql.ts';
 export * from './ports/telemetry.ts';
 export * from './keyspace/duration.ts';

@@ -1,1 +1,10 @@
 export type { CopiedBlock } from './copied-block.ts';
+export { type Gate, parseGate } from './gate.ts';
+export { type KeyList, keyList, type KeyListOptions } from './key-list.ts';
+export { type Loaded, type Origin, peerOrigin, type Prover } from './origin.ts';
+export type { Refusal, WarmCounts, WarmState } from './progress.ts';
+export { type Copies, readCopies } from './read-copies.ts';
+export { type SourceBudget, sourceOrigin } from './source-origin.ts';
+export { warm, type WarmOutcome, type WarmPlan, type WarmProgress, type WarmReport } from './warm.ts';
+export { WarmupError } from './warmup-error.ts';
+export { type Work, workOf, workOfCopies } from './work.ts';

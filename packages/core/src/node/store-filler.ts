@@ -1,14 +1,10 @@
 import type { Store } from '../ports/store.ts';
-import type { Dependency, Label } from '../protocol/dependency.ts';
-import type { Position } from '../protocol/position.ts';
+import { watchAll } from '../store/watch-all.ts';
 import type { Fill, FillVerdict, StoreMeta } from '../protocol/record.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Loaded } from './loader.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
 import type { Counters } from './stats.ts';
-
-/** A watched tidemark outlives the value that needs it: the fill comes a little later. */
-const WATCH_SLACK_MS = 60_000;
 
 /** Whether the store took a value; one that is `away` neither vouches for it nor refuses it. */
 export type FillWord = 'admitted' | 'refused' | 'away';
@@ -72,7 +68,7 @@ export class StoreFiller {
     try {
       retaining = this.#retain(keyspace, key, loaded, data);
       const asOf = label?.asOf ?? meta.horizon;
-      const dependencies = await this.#watch(made, asOf, freshMs + staleMs);
+      const dependencies = await watchAll(this.#store!, made, asOf, freshMs + staleMs);
       if (typeof dependencies === 'string') {
         if (lease !== null) await this.release(key, lease);
         return this.#told(keyspace, dependencies);
@@ -117,24 +113,6 @@ export class StoreFiller {
     } catch {
       this.failed('retain');
     }
-  }
-
-  /** Has the store watch what the value was made from; or says why it may no longer be filled. */
-  async #watch(
-    labels: readonly Label[],
-    asOf: Position,
-    lifeMs: number,
-  ): Promise<readonly Dependency[] | FillVerdict> {
-    const answers = await Promise.all(
-      labels.map((label) => this.#store!.watch({ ...label, asOf, lifeMs: lifeMs + WATCH_SLACK_MS })),
-    );
-    const refused = answers.find(({ verdict }) => verdict !== 'admitted');
-    if (refused) return refused.verdict;
-    return answers.map(({ meta }, i) => ({
-      ...labels[i]!,
-      incarnation: meta!.incarnation,
-      epoch: meta!.epoch,
-    }));
   }
 
   #told(keyspace: AnyKeyspace, verdict: FillVerdict | 'moved'): FillWord {

@@ -1,0 +1,103 @@
+import { type AnyKeyspace, judgeRecord, keyspaceOf, type Params, type ParamTypes, type Store, type TidemarkNode } from '@tidemark/core';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Loaded, Origin } from './origin.ts';
+import { learned, newPace, type Pace, paced } from './pace.ts';
+
+export interface SourceBudget {
+  /** Loads a second, at most: a load is one key that is read from the source, in whatever batch. */
+  readonly loadsPerSecond: number;
+  /** Backs off when a batch takes so many times as long as usual. Default 2. */
+  readonly slowdownMax?: number;
+}
+
+interface SourceParts {
+  /** A node of the region with these keyspaces; it need not have a bus. */
+  readonly node: Pick<TidemarkNode, 'getMany'>;
+  readonly keyspaces: readonly AnyKeyspace[];
+  /** The node's store. */
+  readonly store: Store;
+  readonly budget: SourceBudget;
+  /** Told of the rate now allowed. */
+  readonly onPace?: (loadsPerSecond: number) => void;
+}
+
+/** Keys of one load; a tenth of a second's budget, so that a batch is no burst. */
+const BATCH_MAX = 100;
+const SLOWDOWN_MAX = 2;
+
+/**
+ * The source of truth: ordinary reads of a node, under the leases of its region, so that neither live traffic nor
+ * another worker loads the same key at the same time. Keeps to a budget, and backs off when the source gets slower.
+ */
+export function sourceOrigin({ node, keyspaces, store, budget, onPace }: SourceParts): Origin {
+  const byName = new Map(keyspaces.map((each) => [each.name, each]));
+  const rule = { rateMax: budget.loadsPerSecond, slowdownMax: budget.slowdownMax ?? SLOWDOWN_MAX };
+  let pace: Pace | null = null;
+
+  async function batch(keyspace: AnyKeyspace, keys: readonly string[], signal: AbortSignal): Promise<Loaded> {
+    const missing = await missingOf(store, keyspace, keys);
+    const there = keys.length - missing.length;
+    if (missing.length === 0) return { filled: 0, there, rest: [] };
+    const turn = paced(pace ?? newPace(rule, performance.now()), missing.length, performance.now());
+    pace = turn.pace;
+    await sleep(Math.max(0, turn.atMs - performance.now()), undefined, { signal });
+    const startedAtMs = performance.now();
+    let failed = false;
+    const params = missing.map((key) => keyspace.params(key) as Params<ParamTypes>);
+    try {
+      await node.getMany(keyspace, params, { consistency: 'eventual' });
+    } catch {
+      failed = true;
+    }
+    pace = learned(pace, rule, failed ? null : performance.now() - startedAtMs);
+    onPace?.(pace.rate);
+    // What the store took is what counts: a load that succeeded may have been refused.
+    const rest = await missingOf(store, keyspace, missing);
+    return { filled: missing.length - rest.length, there, rest };
+  }
+
+  return {
+    kind: 'loads',
+    name: 'source',
+    async load(keys, signal) {
+      const size = Math.max(1, Math.min(BATCH_MAX, Math.floor(budget.loadsPerSecond / 10)));
+      const sum = { filled: 0, there: 0, rest: [] as string[] };
+      for (const [keyspace, wanted] of byKeyspace(byName, keys, sum.rest)) {
+        for (let at = 0; at < wanted.length; at += size) {
+          signal.throwIfAborted();
+          const done = await batch(keyspace, wanted.slice(at, at + size), signal);
+          sum.filled += done.filled;
+          sum.there += done.there;
+          sum.rest.push(...done.rest);
+        }
+      }
+      return sum;
+    },
+  };
+}
+
+/** Keys that can't be loaded, for want of a keyspace or since they have a digest, go to `rest`. */
+function byKeyspace(
+  known: ReadonlyMap<string, AnyKeyspace>,
+  keys: readonly string[],
+  rest: string[],
+): Map<AnyKeyspace, string[]> {
+  const wanted = new Map<AnyKeyspace, string[]>();
+  for (const key of keys) {
+    const keyspace = known.get(keyspaceOf(key));
+    if (!keyspace?.params(key)) rest.push(key);
+    else if (wanted.has(keyspace)) wanted.get(keyspace)!.push(key);
+    else wanted.set(keyspace, [key]);
+  }
+  return wanted;
+}
+
+async function missingOf(store: Store, keyspace: AnyKeyspace, keys: readonly string[]): Promise<string[]> {
+  const { meta, records, nowMs } = await store.read(keys);
+  if (!meta) return [...keys];
+  return keys.filter((_, i) => {
+    const record = records[i]!;
+    const ageMs = nowMs - (record?.value?.filledAtMs ?? 0);
+    return judgeRecord(meta, record, keyspace.name, keyspace.schemaVersion, ageMs) !== 'fresh';
+  });
+}

@@ -1,0 +1,179 @@
+import type { Store } from '@tidemark/core';
+import pRetry from 'p-retry';
+import type { Gate } from './gate.ts';
+import type { Origin, Prover } from './origin.ts';
+import { isDone, NOTHING_DONE, type WarmCounts, type WarmState, withBatch } from './progress.ts';
+import { type BatchParts, warmBatch } from './warm-batch.ts';
+import { WarmupError } from './warmup-error.ts';
+import type { Work } from './work.ts';
+
+/** What is to be warmed, and how. */
+export interface WarmPlan {
+  /** Of the region that is warmed. */
+  readonly store: Store;
+  /** Batches in the order of their worth; see `workOf` and `workOfCopies`. */
+  readonly work: AsyncIterable<Work> | Iterable<Work>;
+  /** Known reads of all work; 0 when nobody knows. */
+  readonly readsKnown: number;
+  /** Keys of all work. */
+  readonly keysKnown: number;
+  /** Asked one after the other for what is still missing. */
+  readonly origins: readonly Origin[];
+  /** Says whether copies are right that the store can't judge any more. Left out: those are refused. */
+  readonly prover?: Prover;
+  /** Batches at a time. Default 4. */
+  readonly concurrency?: number;
+  /** Stops when the region is warm enough. Left out: goes through everything. */
+  readonly until?: Gate;
+  /** Stops after this long, ms. */
+  readonly deadlineMs?: number;
+  /** Stops after so many bytes of copied values. */
+  readonly bytesMax?: number;
+  /** Goes on from here. */
+  readonly resume?: WarmState;
+  /** Keeps what is needed to go on; called after each batch. */
+  readonly save?: (state: WarmState) => void;
+  readonly onProgress?: (progress: WarmProgress) => void;
+  /** An origin is given up for the rest of the warm-up. */
+  readonly onAway?: (origin: string, error: unknown) => void;
+  readonly signal?: AbortSignal;
+  /** How long the region's own store may be away, ms. Default 30 s. */
+  readonly patienceMs?: number;
+}
+
+export interface WarmProgress extends WarmCounts {
+  readonly keysKnown: number;
+  readonly tookMs: number;
+  /** Share of the keys that have a fresh value, 0 to 1. */
+  readonly coverage: number;
+  /** Share of the known reads that would be hits, 0 to 1; null when no reads are known. */
+  readonly hitRate: number | null;
+}
+
+/**
+ * `complete`: every key was gone through. `gate`: warm enough. `deadline`, `budget`: stopped there. `interrupted`: by
+ * the signal. `incomplete`: gone through, but with an origin away that might have had what is missing.
+ */
+export type WarmOutcome = 'complete' | 'gate' | 'deadline' | 'budget' | 'interrupted' | 'incomplete';
+
+export interface WarmReport extends WarmProgress {
+  readonly outcome: WarmOutcome;
+  /** Origins that were given up. */
+  readonly away: readonly string[];
+}
+
+const CONCURRENCY = 4;
+const PATIENCE_MS = 30_000;
+const ORIGIN_RETRIES = 3;
+const RETRY_FIRST_MS = 50;
+const RETRY_MAX_MS = 2_000;
+
+/**
+ * Fills a region's store from its origins, most wanted keys first. Every value goes through the rules of any other
+ * fill, so that it may race with live invalidations, with readers, and with other warm-ups.
+ *
+ * Rejects with a `WarmupError` when the region's own store stays away.
+ */
+export async function warm(plan: WarmPlan): Promise<WarmReport> {
+  const { store, origins, prover = null, concurrency = CONCURRENCY, signal: asked, until } = plan;
+  const startedAtMs = performance.now();
+  const stopping = new AbortController();
+  const signal = asked ? AbortSignal.any([asked, stopping.signal]) : stopping.signal;
+  const away = new Set<Origin>();
+  let stopped: WarmOutcome | null = null;
+  let state = plan.resume ?? NOTHING_DONE;
+
+  const stop = (outcome: WarmOutcome): void => {
+    stopped ??= outcome;
+    stopping.abort();
+  };
+  const deadline =
+    plan.deadlineMs === undefined ? undefined : setTimeout(() => stop('deadline'), plan.deadlineMs);
+
+  const parts: BatchParts = {
+    store,
+    prover,
+    origins,
+    signal,
+    async ask(origin, work) {
+      if (away.has(origin)) return null;
+      try {
+        return await pRetry(work, {
+          retries: ORIGIN_RETRIES,
+          minTimeout: RETRY_FIRST_MS,
+          randomize: true,
+          signal,
+        });
+      } catch (error) {
+        if (signal.aborted) throw error;
+        if (!away.has(origin)) plan.onAway?.(origin.name, error);
+        away.add(origin);
+        return null;
+      }
+    },
+  };
+  const patiently = (work: Work): Promise<WarmCounts> =>
+    pRetry(() => warmBatch(parts, work), {
+      retries: Number.POSITIVE_INFINITY,
+      maxRetryTime: plan.patienceMs ?? PATIENCE_MS,
+      minTimeout: RETRY_FIRST_MS,
+      maxTimeout: RETRY_MAX_MS,
+      randomize: true,
+      signal,
+    });
+
+  const iterator = iteratorOf(plan.work);
+  const lane = async (): Promise<void> => {
+    while (!signal.aborted) {
+      const next = await iterator.next();
+      if (next.done) return;
+      if (isDone(state, next.value.index)) continue;
+      let counts: WarmCounts;
+      try {
+        counts = await patiently(next.value);
+      } catch (error) {
+        if (signal.aborted) return;
+        stopping.abort();
+        throw error instanceof WarmupError
+          ? error
+          : new WarmupError(`the region's own store stays away; go on when it is back: ${String(error)}`, { cause: error });
+      }
+      state = withBatch(state, next.value.index, counts);
+      plan.save?.(state);
+      const progress = progressOf(plan, state, startedAtMs);
+      plan.onProgress?.(progress);
+      if (until && reached(until, progress)) stop('gate');
+      else if (plan.bytesMax !== undefined && progress.bytes >= plan.bytesMax) stop('budget');
+    }
+  };
+  try {
+    const lanes = await Promise.allSettled(Array.from({ length: concurrency }, lane));
+    for (const each of lanes) if (each.status === 'rejected') throw each.reason;
+  } finally {
+    clearTimeout(deadline);
+    await iterator.return?.();
+  }
+  const missed = (state.counts.refused.absent ?? 0) > 0 && away.size > 0;
+  const outcome = stopped ?? (asked?.aborted ? 'interrupted' : missed ? 'incomplete' : 'complete');
+  return { outcome, away: [...away].map(({ name }) => name), ...progressOf(plan, state, startedAtMs) };
+}
+
+function iteratorOf(work: WarmPlan['work']): AsyncIterator<Work> | Iterator<Work> {
+  return Symbol.asyncIterator in work ? work[Symbol.asyncIterator]() : work[Symbol.iterator]();
+}
+
+function progressOf(plan: WarmPlan, { counts }: WarmState, startedAtMs: number): WarmProgress {
+  const { keysKnown, readsKnown } = plan;
+  return {
+    ...counts,
+    keysKnown,
+    tookMs: performance.now() - startedAtMs,
+    coverage: keysKnown === 0 ? 1 : (counts.filled + counts.there) / keysKnown,
+    hitRate: readsKnown === 0 ? null : counts.readsCovered / readsKnown,
+  };
+}
+
+/** Whether a region that has got so far is warm enough. */
+export function reached({ what, atLeast }: Gate, { coverage, hitRate }: WarmProgress): boolean {
+  return (what === 'coverage' ? coverage : (hitRate ?? 0)) >= atLeast;
+}
