@@ -56,7 +56,11 @@ export async function fillCopies(
   }));
 }
 
-async function fillBlock(store: Store, metas: StoreMetas, { asOf, values }: CopiedBlock): Promise<FilledCopy[]> {
+async function fillBlock(
+  store: Store,
+  metas: StoreMetas,
+  { asOf, values }: CopiedBlock,
+): Promise<FilledCopy[]> {
   const parts = [...byPart(store, values, ({ key }) => key)];
   const filled = parts.map(async ([i, part]): Promise<FilledCopy[]> => {
     const meta = metas[i];
@@ -66,7 +70,8 @@ async function fillBlock(store: Store, metas: StoreMetas, { asOf, values }: Copi
     const going: CopiedValue[] = [];
     for (const value of part) {
       const lifeMs = value.freshMs + value.staleMs;
-      const watched = value.dependencies.length === 0 ? [] : await watchAll(store, value.dependencies, asOf, lifeMs);
+      const watched =
+        value.dependencies.length === 0 ? [] : await watchAll(store, value.dependencies, asOf, lifeMs);
       if (typeof watched === 'string') {
         refused.push({ value, verdict: watched });
         continue;

@@ -17,7 +17,9 @@ export function parseGate(text: string): Gate {
   const match = /^(coverage|hit-rate)=(\d+(?:\.\d+)?)(%?)$/.exec(text);
   const atLeast = match ? Number(match[2]) / (match[3] === '%' ? 100 : 1) : Number.NaN;
   if (!match || !(atLeast > 0 && atLeast <= 1)) {
-    throw new WarmupError(`a gate is coverage=95% or hit-rate=0.9, from above 0 to 100%, not ${JSON.stringify(text)}`);
+    throw new WarmupError(
+      `a gate is coverage=95% or hit-rate=0.9, from above 0 to 100%, not ${JSON.stringify(text)}`,
+    );
   }
   return { what: match[1] as Gate['what'], atLeast };
 }

@@ -13,7 +13,11 @@ export interface Loaded {
 /** Where values come from. Rejects while it is away: then the next origin is asked. */
 export type Origin =
   | { readonly kind: 'copies'; readonly name: string; read(keys: readonly string[]): Promise<Copies> }
-  | { readonly kind: 'loads'; readonly name: string; load(keys: readonly string[], signal: AbortSignal): Promise<Loaded> };
+  | {
+      readonly kind: 'loads';
+      readonly name: string;
+      load(keys: readonly string[], signal: AbortSignal): Promise<Loaded>;
+    };
 
 /** A peer region's store. */
 export function peerOrigin(name: string, store: Store): Origin {

@@ -31,7 +31,11 @@ export function newPace({ rateMax }: PaceRule, nowMs: number): Pace {
 }
 
 /** Takes the places of `count` keys; they may go at `atMs`. */
-export function paced(pace: Pace, count: number, nowMs: number): { readonly pace: Pace; readonly atMs: number } {
+export function paced(
+  pace: Pace,
+  count: number,
+  nowMs: number,
+): { readonly pace: Pace; readonly atMs: number } {
   const atMs = Math.max(pace.nextAtMs, nowMs - BURST_MS);
   return { pace: { ...pace, nextAtMs: atMs + (1_000 * count) / pace.rate }, atMs: Math.max(atMs, nowMs) };
 }

@@ -19,11 +19,20 @@ export interface WarmCounts {
   readonly readsCovered: number;
 }
 
-export const NO_COUNTS: WarmCounts = { keys: 0, filled: 0, there: 0, refused: {}, bytes: 0, reads: 0, readsCovered: 0 };
+export const NO_COUNTS: WarmCounts = {
+  keys: 0,
+  filled: 0,
+  there: 0,
+  refused: {},
+  bytes: 0,
+  reads: 0,
+  readsCovered: 0,
+};
 
 export function addCounts(a: WarmCounts, b: WarmCounts): WarmCounts {
   const refused: Partial<Record<Refusal, number>> = { ...a.refused };
-  for (const [why, count] of Object.entries(b.refused) as [Refusal, number][]) refused[why] = (refused[why] ?? 0) + count;
+  for (const [why, count] of Object.entries(b.refused) as [Refusal, number][])
+    refused[why] = (refused[why] ?? 0) + count;
   return {
     keys: a.keys + b.keys,
     filled: a.filled + b.filled,

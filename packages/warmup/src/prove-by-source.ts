@@ -9,7 +9,9 @@ export async function proveBySource(
   source: Pick<SourceOfTruth, 'labels'>,
   values: readonly CopiedValue[],
 ): Promise<CopiedBlock> {
-  const keys = [...new Set(values.flatMap(({ key, dependencies }) => [key, ...dependencies.map((each) => each.key)]))];
+  const keys = [
+    ...new Set(values.flatMap(({ key, dependencies }) => [key, ...dependencies.map((each) => each.key)])),
+  ];
   const { asOf, versions, scopes } = await source.labels(keys);
   const at = new Map(keys.map((key, i) => [key, i]));
   const isStill = ({ key, version, scope }: Pick<CopiedValue, 'key' | 'version' | 'scope'>): boolean => {

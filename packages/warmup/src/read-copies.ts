@@ -65,5 +65,8 @@ async function viewsOf(store: Store, keys: readonly string[]): Promise<Map<strin
 
 /** A value is right only as of the horizon of the part that is furthest behind. */
 function least(horizon: Position, views: readonly StoreView[]): Position {
-  return views.reduce((a, { meta }) => (meta && comparePositions(meta.horizon, a) < 0 ? meta.horizon : a), horizon);
+  return views.reduce(
+    (a, { meta }) => (meta && comparePositions(meta.horizon, a) < 0 ? meta.horizon : a),
+    horizon,
+  );
 }

@@ -1,4 +1,12 @@
-import { type AnyKeyspace, judgeRecord, keyspaceOf, type Params, type ParamTypes, type Store, type TidemarkNode } from '@tidemark/core';
+import {
+  type AnyKeyspace,
+  judgeRecord,
+  keyspaceOf,
+  type Params,
+  type ParamTypes,
+  type Store,
+  type TidemarkNode,
+} from '@tidemark/core';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Loaded, Origin } from './origin.ts';
 import { learned, newPace, type Pace, paced } from './pace.ts';

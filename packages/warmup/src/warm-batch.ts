@@ -63,7 +63,9 @@ export async function warmBatch(parts: BatchParts, work: Work): Promise<WarmCoun
     if (!left.has(work.keys[i]!)) readsCovered += each;
   });
   if (sum.keys === left.size && (await readMetas(store)).every((meta) => meta === null)) {
-    throw new WarmupError('the region has no state: its Redis is new or was emptied, and no applier has set it up yet');
+    throw new WarmupError(
+      'the region has no state: its Redis is new or was emptied, and no applier has set it up yet',
+    );
   }
   return { ...sum, refused, reads, readsCovered };
 }

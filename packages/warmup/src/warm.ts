@@ -136,7 +136,9 @@ export async function warm(plan: WarmPlan): Promise<WarmReport> {
         stopping.abort();
         throw error instanceof WarmupError
           ? error
-          : new WarmupError(`the region's own store stays away; go on when it is back: ${String(error)}`, { cause: error });
+          : new WarmupError(`the region's own store stays away; go on when it is back: ${String(error)}`, {
+              cause: error,
+            });
       }
       state = withBatch(state, next.value.index, counts);
       plan.save?.(state);

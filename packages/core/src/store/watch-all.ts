@@ -21,5 +21,9 @@ export async function watchAll(
   );
   const refused = answers.find(({ verdict }) => verdict !== 'admitted');
   if (refused) return refused.verdict;
-  return answers.map(({ meta }, i) => ({ ...labels[i]!, incarnation: meta!.incarnation, epoch: meta!.epoch }));
+  return answers.map(({ meta }, i) => ({
+    ...labels[i]!,
+    incarnation: meta!.incarnation,
+    epoch: meta!.epoch,
+  }));
 }

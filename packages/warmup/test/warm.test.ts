@@ -1,0 +1,231 @@
+import { StoreUnavailableError } from '@tidemark/core';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import {
+  keyList,
+  parseGate,
+  peerOrigin,
+  readCopies,
+  sourceOrigin,
+  warm,
+  type WarmPlan,
+  type WarmReport,
+  type WarmState,
+  workOf,
+} from '../src/index.ts';
+import { interrupted, rows, type WarmRegions, warmRegions } from './warm-regions.ts';
+
+const COUNT = 600;
+let regions: WarmRegions;
+
+beforeEach(async () => {
+  regions = await warmRegions(COUNT);
+});
+afterEach(() => regions.close());
+
+async function listOf(options: Parameters<typeof keyList>[0] = {}) {
+  return keyList({ others: regions.stores.us.keys(), keyspaces: ['row'], ...options });
+}
+
+async function run(changes: Partial<WarmPlan> = {}, list = listOf()): Promise<WarmReport> {
+  const { keys, reads } = await list;
+  return warm({
+    store: regions.stores.eu,
+    work: workOf({ keys, reads }, 50),
+    keysKnown: keys.length,
+    readsKnown: reads.reduce((a, b) => a + b, 0),
+    origins: [peerOrigin('us', regions.stores.us)],
+    concurrency: 1,
+    ...changes,
+  });
+}
+
+function fromSource(budget = 1_000_000) {
+  return sourceOrigin({
+    node: regions.eu,
+    keyspaces: [rows],
+    store: regions.stores.eu,
+    budget: { loadsPerSecond: budget },
+  });
+}
+
+describe('a warm-up from a peer', () => {
+  it('fills everything that the peer may serve, and readers then load nothing', async () => {
+    const report = await run();
+    expect(report).toMatchObject({ outcome: 'complete', filled: COUNT, there: 0, refused: {}, coverage: 1 });
+    for (let id = 0; id < COUNT; id += 1) expect(await regions.eu.get(rows, { id })).toEqual({ value: 0 });
+    expect(regions.eu.stats().loads).toBe(0);
+    // Again: nothing to do, and no value is replaced.
+    expect(await run()).toMatchObject({ outcome: 'complete', filled: 0, there: COUNT });
+  });
+
+  it('a value that is overwritten between its copy and its fill is refused', async () => {
+    let once = true;
+    const peer = interrupted(regions.stores.us, async () => {
+      if (!once) return;
+      once = false;
+      await regions.eu.write((tx) => tx.set('row:3', { value: 9 }));
+    });
+    const report = await run({ origins: [peerOrigin('us', peer)] });
+    expect(report.refused).toEqual({ 'below-tidemark': 1 });
+    expect(await regions.eu.get(rows, { id: 3 })).toEqual({ value: 9 });
+    expect(regions.eu.stats().loads).toBe(1);
+  });
+
+  it('a store that is emptied between copy and fill takes nothing that was seen before', async () => {
+    let once = true;
+    const peer = interrupted(regions.stores.us, async () => {
+      if (once) regions.stores.eu.clear();
+      once = false;
+    });
+    const report = await run({ origins: [peerOrigin('us', peer)] }, listOf({ top: 50 }));
+    // The batch is tried again once the applier has set the store up.
+    expect(report).toMatchObject({ outcome: 'complete', filled: 50 });
+    expect((await regions.stores.eu.read(['row:1'])).meta).not.toBeNull();
+  });
+
+  it('what a value was made from is watched in its new place', async () => {
+    await run();
+    expect(await regions.eu.get(rows, { id: 7 })).toEqual({ value: 0 });
+    expect(regions.eu.stats().loads).toBe(0);
+    await regions.us.write(async (tx) => tx.invalidateTag('seven'));
+    await expect
+      .poll(async () => {
+        await regions.eu.get(rows, { id: 7 });
+        return regions.eu.stats().loads;
+      })
+      .toBe(1);
+  });
+
+  it('what the peer itself may not serve is not copied', async () => {
+    await regions.stores.us.raise([{ key: 'row:5', version: { era: 1, n: 2 ** 40 } }]);
+    expect(await run()).toMatchObject({ outcome: 'complete', filled: COUNT - 1, refused: { absent: 1 } });
+  });
+
+  it('what is older than the store can judge needs the word of the source on its version', async () => {
+    const { eu } = regions.stores;
+    const { keys } = await listOf();
+    const old = interrupted(regions.stores.us, async () => {});
+    const behind = {
+      ...peerOrigin('us', old),
+      read: async (asked: readonly string[]) => {
+        const copies = await readCopies(old, asked);
+        return { ...copies, blocks: copies.blocks.map((block) => ({ ...block, asOf: { era: 0, xid: 0 } })) };
+      },
+    } as ReturnType<typeof peerOrigin>;
+    expect((await run({ origins: [behind] })).refused).toEqual({ base: COUNT });
+    // Two rows changed since, unknown to the copy.
+    await regions.us.write(async (tx) => {
+      await tx.set('row:1', { value: 5 });
+      await tx.set('row:2', { value: 5 });
+    });
+    const stale = await readCopies(regions.stores.us, keys);
+    expect(stale.without.toSorted()).toEqual(['row:1', 'row:2']);
+    const report = await run({ origins: [behind], prover: regions.source });
+    expect(report).toMatchObject({ filled: COUNT - 2, refused: { absent: 2 } });
+    for (const record of (await eu.read(keys)).records) {
+      if (record?.value) expect(record.value.version).toEqual(record.tidemark);
+    }
+  });
+});
+
+describe('several origins', () => {
+  it('a peer that dies in the middle is replaced by the source', async () => {
+    let batches = 0;
+    const dying = interrupted(regions.stores.us, async ([key]) => {
+      if (key!.startsWith('row:')) batches += 1;
+      if (batches > 4) throw new StoreUnavailableError('gone');
+    });
+    const away: string[] = [];
+    const report = await run({
+      origins: [peerOrigin('us', dying), fromSource()],
+      onAway: (name) => away.push(name),
+    });
+    expect(away).toEqual(['us']);
+    expect(report).toMatchObject({ outcome: 'complete', filled: COUNT, refused: {}, away: ['us'] });
+    expect(regions.eu.stats().loads).toBe(COUNT - 200);
+  });
+
+  it('without another one the warm-up ends incomplete, and says what is missing', async () => {
+    const dead = interrupted(regions.stores.us, async () => {
+      throw new StoreUnavailableError('gone');
+    });
+    const report = await run({ origins: [peerOrigin('us', dead)] });
+    expect(report).toMatchObject({ outcome: 'incomplete', refused: { absent: COUNT }, away: ['us'] });
+  });
+
+  it('the source loads each key once, however many workers warm at once', async () => {
+    const reports = await Promise.all([0, 1, 2].map(() => run({ origins: [fromSource()] })));
+    for (const report of reports) expect(report).toMatchObject({ outcome: 'complete', coverage: 1 });
+    expect(regions.eu.stats().loads).toBe(COUNT);
+  });
+
+  it('keys of a keyspace that the source can not load are left out', async () => {
+    const list = keyList({ others: [['row:1', 'other:1', 'row:x']] });
+    expect(await run({ origins: [fromSource()] }, list)).toMatchObject({ filled: 1, refused: { absent: 2 } });
+  });
+});
+
+describe('a warm-up goes on', () => {
+  it('after a crash at any moment, without doing a finished batch again', async () => {
+    const states: WarmState[] = [];
+    await run({ save: (state) => states.push(state), concurrency: 3 });
+    expect(states).toHaveLength(COUNT / 50);
+    for (const resume of states) {
+      regions.stores.eu.clear();
+      await expect.poll(async () => (await regions.stores.eu.read([])).meta).not.toBeNull();
+      const report = await run({ resume });
+      const before = resume.counts.filled;
+      expect(report).toMatchObject({ outcome: 'complete', filled: COUNT, keys: COUNT });
+      const { records } = await regions.stores.eu.read((await listOf()).keys);
+      const kept = records.filter((record) => record?.value).length;
+      expect(kept).toBe(COUNT - before);
+    }
+  });
+
+  it('stops at the gate, at the budget, at the deadline and when it is asked to', async () => {
+    const gate = await run({ until: parseGate('coverage=25%') });
+    expect(gate).toMatchObject({ outcome: 'gate', filled: 150 });
+    const stop = new AbortController();
+    const stopped = await run({ signal: stop.signal, onProgress: () => stop.abort() });
+    expect(stopped).toMatchObject({ outcome: 'interrupted', keys: 50, there: 50 });
+    const slow = interrupted(regions.stores.us, () => new Promise((resolve) => setTimeout(resolve, 20)));
+    expect(await run({ origins: [peerOrigin('us', slow)], deadlineMs: 50 })).toMatchObject({
+      outcome: 'deadline',
+    });
+    const budget = await run({ bytesMax: 100 }, listOf({ match: 'row:5*' }));
+    expect(budget.outcome).toBe('budget');
+    expect(budget.bytes).toBeGreaterThanOrEqual(100);
+  });
+
+  it('knows the hit rate that the reads promise', async () => {
+    const hot = [
+      { key: 'row:1', reads: 90 },
+      { key: 'row:2', reads: 9 },
+      { key: 'row:3', reads: 1 },
+    ];
+    const list = await listOf({ hot });
+    expect(list.keys.slice(0, 3)).toEqual(['row:1', 'row:2', 'row:3']);
+    expect(list.keys).toHaveLength(COUNT);
+    const report = await run(
+      { work: workOf(list, 1), until: parseGate('hit-rate=0.95'), readsKnown: 100 },
+      Promise.resolve(list),
+    );
+    expect(report).toMatchObject({ outcome: 'gate', filled: 2, hitRate: 0.99 });
+  });
+});
+
+describe('a list', () => {
+  it('is shared among workers without a gap or an overlap', async () => {
+    const parts = await Promise.all([0, 1, 2].map((index) => listOf({ shard: { index, count: 3 } })));
+    const all = parts.flatMap(({ keys }) => keys);
+    expect(new Set(all).size).toBe(all.length);
+    expect(all.toSorted()).toEqual([...(await listOf()).keys].toSorted());
+  });
+
+  it.each(['coverage', 'coverage=0', 'coverage=101%', 'hit-rate=1.5', 'misses=1', 'coverage=-1'])(
+    'a gate %s is refused',
+    (text) => {
+      expect(() => parseGate(text)).toThrow(expect.objectContaining({ code: 'E_WARMUP' }));
+    },
+  );
+});
