@@ -1,4 +1,4 @@
-import type { SourceOfTruth, Store } from '@tidemark/core';
+import type { SourceOfTruth, SqlExecutor, Store } from '@tidemark/core';
 import { type NatsBus, natsBus } from '@tidemark/nats';
 import { postgresSource } from '@tidemark/postgres';
 import { redisStore } from '@tidemark/redis';
@@ -18,7 +18,7 @@ export interface RegionPlace {
 
 export interface RegionParts {
   readonly store: Store;
-  readonly source: SourceOfTruth;
+  readonly source: SourceOfTruth<SqlExecutor, SqlExecutor>;
   bus(): Promise<NatsBus>;
   /** What the region's roles need: its own servers, and the NATS of its peers. */
   servers(): Promise<readonly NeededServer[]>;

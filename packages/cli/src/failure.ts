@@ -5,6 +5,16 @@ import { CommanderError } from 'commander';
 const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
 
+/** Ends the command with a code other than 0, when its output has said why. */
+export class ExitError extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`exit code ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}
+
 /** What to say of an error, and the exit code. As JSON it is one object on one line. */
 export function describeFailure(
   error: unknown,

@@ -1,35 +1,16 @@
 import { discardDeadLetters, type Duration, listDeadLetters } from '@tidemark/core';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { runAgent } from './agent.ts';
-import { connectRegion, type RegionPlace } from './connect-region.ts';
+import { connectRegion } from './connect-region.ts';
 import { eventLine, isNews, letterLine } from './event-lines.ts';
-import { describeFailure, EXIT_USAGE } from './failure.ts';
+import { describeFailure, EXIT_USAGE, ExitError } from './failure.ts';
+import { type PlaceFlags, placeOf, say, withPlace } from './place-flags.ts';
+import { addWarmCommands } from './warm-command.ts';
 
 const ROLES = ['relay', 'applier'] as const;
 type Role = (typeof ROLES)[number];
 
-interface PlaceFlags {
-  readonly regions: string;
-  readonly region: string;
-  readonly source: string;
-  readonly namespace?: string;
-  readonly json?: true;
-}
-
 const EXIT_CODES = '\nExit codes: 0 done or ended by a signal, 1 failed, 2 wrong usage or configuration.\n';
-
-function withPlace(command: Command): Command {
-  return command
-    .requiredOption('--regions <dir>', 'folder of region files')
-    .requiredOption('--region <id>', 'the region')
-    .requiredOption('--source <name>', "name of the source of truth, as the services' bus and store have it")
-    .option('--namespace <name>', "namespace of the services' store (default: the source's name)")
-    .option('--json', 'JSON on stdout, one document a line; errors as JSON on stderr');
-}
-
-function placeOf({ regions, region, source, namespace }: PlaceFlags): RegionPlace {
-  return { dir: regions, id: region, source, ...(namespace !== undefined && { namespace }) };
-}
 
 /** Takes `relay,applier` as well as `--roles relay applier` and `--roles relay --roles applier`. */
 function collectRoles(text: string, before: readonly Role[] = []): readonly Role[] {
@@ -39,10 +20,6 @@ function collectRoles(text: string, before: readonly Role[] = []): readonly Role
     return role;
   });
   return [...new Set([...before, ...roles])];
-}
-
-function say(flags: { readonly json?: true }, data: unknown, text: string): void {
-  process.stdout.write(`${flags.json ? JSON.stringify(data) : text}\n`);
 }
 
 interface AgentFlags extends PlaceFlags {
@@ -138,6 +115,7 @@ function program(): Command {
       `${EXIT_CODES}\nExample:\n  tidemark dead-letters discard --regions regions/local --region eu-west --source shop --yes`,
     )
     .action(discard);
+  addWarmCommands(root);
   return root;
 }
 
@@ -148,6 +126,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0; // --help
+    if (error instanceof ExitError) return error.exitCode; // All was said.
     const { line, exitCode } = describeFailure(error, argv.includes('--json'));
     process.stderr.write(`${line}\n`);
     return exitCode;

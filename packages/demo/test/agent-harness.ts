@@ -10,7 +10,8 @@ import type { Addresses } from './regions-harness.ts';
 
 const WAIT = { timeout: 60_000, interval: 20 };
 const CLI = fileURLToPath(new URL('../../cli/test/run-cli.ts', import.meta.url));
-const NODE_ARGS = ['--import', 'tsx', '--conditions=@tidemark/source', CLI];
+/** Of a Node.js process that runs the command from its sources. */
+export const CLI_ARGS = ['--import', 'tsx', '--conditions=@tidemark/source', CLI];
 
 export interface AgentEvent {
   readonly type: string;
@@ -60,7 +61,7 @@ export class Agents {
   }
 
   start(...args: string[]): RunningAgent {
-    const child = spawn(process.execPath, [...NODE_ARGS, 'agent', ...args], {
+    const child = spawn(process.execPath, [...CLI_ARGS, 'agent', ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#started.push(child);
@@ -111,7 +112,7 @@ const COMMAND_MAX_MS = 120_000;
 export async function cli(...args: string[]): Promise<{ code: number; out: string; err: string }> {
   return new Promise((resolve) => {
     const limit = { timeout: COMMAND_MAX_MS, killSignal: 'SIGKILL' } as const;
-    execFile(process.execPath, [...NODE_ARGS, ...args], limit, (error, out, err) =>
+    execFile(process.execPath, [...CLI_ARGS, ...args], limit, (error, out, err) =>
       resolve({ code: error ? Number(error.code) : 0, out, err }),
     );
   });

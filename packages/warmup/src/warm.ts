@@ -43,6 +43,8 @@ export interface WarmPlan {
 
 export interface WarmProgress extends WarmCounts {
   readonly keysKnown: number;
+  /** Keys gone through since this run began; `keys` has those of earlier ones too. */
+  readonly keysNow: number;
   readonly tookMs: number;
   /** Share of the keys that have a fresh value, 0 to 1. */
   readonly coverage: number;
@@ -169,6 +171,7 @@ function progressOf(plan: WarmPlan, { counts }: WarmState, startedAtMs: number):
   return {
     ...counts,
     keysKnown,
+    keysNow: counts.keys - (plan.resume?.counts.keys ?? 0),
     tookMs: performance.now() - startedAtMs,
     coverage: keysKnown === 0 ? 1 : (counts.filled + counts.there) / keysKnown,
     hitRate: readsKnown === 0 ? null : counts.readsCovered / readsKnown,

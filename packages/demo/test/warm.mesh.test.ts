@@ -1,0 +1,273 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { WarmReport } from '@tidemark/warmup';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Agents, cli, CLI_ARGS } from './agent-harness.ts';
+import { type OpenNode, Regions } from './regions-harness.ts';
+import { noted } from './warm-keyspaces.ts';
+
+const ROWS = 12_000;
+const WAIT = { timeout: 60_000, interval: 10 };
+const KEYSPACES = ['--keyspaces', fileURLToPath(new URL('warm-keyspaces.ts', import.meta.url))];
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+let regions: Regions;
+let agents: Agents;
+let inEu: string[];
+let us: OpenNode;
+let eu: OpenNode;
+let dir: string;
+const children: ChildProcess[] = [];
+
+beforeAll(async () => {
+  regions = await Regions.start(['us', 'eu']);
+  agents = await Agents.inTempDir();
+  inEu = await agents.place('eu', { us: regions.addresses('us'), eu: regions.addresses('eu') });
+  await regions.admin.query(`create table loads (id integer not null)`);
+  await regions.admin.query(`
+    create function noted_items(ids int[]) returns setof items language sql as $$
+      insert into loads select unnest(ids); select * from items where id = any (ids) $$`);
+  await regions.admin.query(`insert into items select id, 'old' from generate_series(1, ${ROWS}) id`);
+});
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'tidemark-warm-'));
+  us = await regions.node('us', { keyspaces: [noted] });
+  eu = await regions.node('eu', { keyspaces: [noted] });
+  for (const { store } of [us, eu])
+    await vi.waitFor(async () => expect((await store.read([])).meta).not.toBeNull(), WAIT);
+});
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  await regions.closeNodes();
+  await rm(dir, { recursive: true });
+});
+afterAll(async () => {
+  await regions.close();
+  await agents.close();
+});
+
+async function cacheAllInUs(): Promise<void> {
+  for (let from = 1; from <= ROWS; from += 500) {
+    await us.node.getMany(
+      noted,
+      Array.from({ length: 500 }, (_, i) => ({ id: from + i })),
+    );
+  }
+  await regions.admin.query('truncate loads');
+}
+
+/** Empties eu's Redis, as a failover without a replica does; resolves when its applier has set it up again. */
+async function emptyEu(): Promise<void> {
+  const before = (await eu.store.read([])).meta!.incarnation;
+  const { redis } = regions.servers.get('eu')!;
+  await redis.kill();
+  await redis.wipe();
+  await redis.start();
+  await vi.waitFor(async () => {
+    const { meta } = await eu.store.read([]);
+    expect(meta && meta.incarnation !== before).toBe(true);
+  }, WAIT);
+}
+
+function warmArgs(...more: string[]): string[] {
+  return ['warm', ...inEu, '--state', join(dir, 'state'), '--json', ...more];
+}
+
+function reportIn(out: string): WarmReport {
+  const lines = out.trim().split('\n');
+  const events = lines.map((line) => JSON.parse(line) as { type: string });
+  return events.find(({ type }) => type === 'report') as unknown as WarmReport;
+}
+
+function start(...args: string[]): ChildProcess {
+  const child = spawn(process.execPath, [...CLI_ARGS, ...warmArgs(...args)], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  children.push(child);
+  return child;
+}
+
+/** Batches that the state file says are done. */
+function batchesDone(): number {
+  const path = join(dir, 'state');
+  if (!existsSync(path)) return -1;
+  const { state } = JSON.parse(readFileSync(path, 'utf8')) as { state: { done: number; ahead: number[] } };
+  return state.done + state.ahead.length;
+}
+
+/** Values that eu may serve as they are, and those of them that are not the source's. */
+async function compared(): Promise<{ values: number; wrong: string[] }> {
+  const { rows } = await regions.admin.query<{ id: number; value: string }>('select id, value from items');
+  const wrong: string[] = [];
+  let values = 0;
+  for (let at = 0; at < rows.length; at += 500) {
+    const page = rows.slice(at, at + 500);
+    const { records } = await eu.store.read(page.map(({ id }) => noted.key({ id })));
+    for (const [i, record] of records.entries()) {
+      const value = record?.value;
+      if (!value || value.version.n < record.tidemark.n) continue;
+      values += 1;
+      const cached = JSON.parse(new TextDecoder().decode(value.data!)) as { value: string };
+      if (cached.value !== page[i]!.value)
+        wrong.push(`${page[i]!.id}: ${cached.value}, not ${page[i]!.value}`);
+    }
+  }
+  return { values, wrong };
+}
+
+async function loadsNoted(): Promise<{ loads: number; keys: number }> {
+  const { rows } = await regions.admin.query<{ loads: number; keys: number }>(
+    'select count(*)::int as loads, count(distinct id)::int as keys from loads',
+  );
+  return rows[0]!;
+}
+
+describe('tidemark warm', () => {
+  it('fills an emptied region from its peer while rows change, and leaves nothing old behind', async () => {
+    await cacheAllInUs();
+    await emptyEu();
+    let writing = true;
+    let writes = 0;
+    const writer = (async () => {
+      while (writing) {
+        writes += 1;
+        const id = 1 + ((writes * 7_919) % ROWS);
+        const at = writes % 2 === 0 ? us : eu;
+        await at.node.write((tx) =>
+          tx.query('update items set value = $1 where id = $2', [`new ${writes}`, id]),
+        );
+      }
+    })();
+    const { code, out, err } = await cli(...warmArgs('--from', 'peer:us'));
+    writing = false;
+    await writer;
+    expect([code, err]).toEqual([0, '']);
+    const report = reportIn(out);
+    expect(report).toMatchObject({ outcome: 'complete', keys: ROWS });
+    expect(report.filled).toBeGreaterThan(ROWS * 0.8);
+    expect(writes).toBeGreaterThan(50);
+    expect(existsSync(join(dir, 'state'))).toBe(false);
+    // All that was written has been applied here when a new write has.
+    await us.node.write((tx) => tx.query("update items set value = 'last' where id = 1"));
+    await vi.waitFor(
+      async () => expect(await eu.node.get(noted, { id: 1 })).toMatchObject({ value: 'last' }),
+      WAIT,
+    );
+    const { values, wrong } = await compared();
+    expect(wrong).toEqual([]);
+    expect(values).toBeGreaterThan(ROWS * 0.8);
+  });
+
+  it('killed in the middle it goes on where it was: no key is loaded again but those of the batches under way', async () => {
+    await cacheAllInUs();
+    await emptyEu();
+    const from = ['--from', 'source', ...KEYSPACES, '--match', 'item:1*', '--concurrency', '1'];
+    const keys = join(dir, 'keys');
+    await writeFile(keys, Array.from({ length: ROWS }, (_, i) => `item:${i + 1}\n`).join(''));
+    const child = start(...from, '--keys', keys, '--source-qps', '4000');
+    await vi.waitFor(() => expect(batchesDone()).toBeGreaterThanOrEqual(2), WAIT);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    const done = batchesDone();
+    const again = await cli(...warmArgs(...from, '--keys', keys));
+    expect([again.code, again.err]).toEqual([1, expect.stringContaining('--resume')]);
+    const { code, out } = await cli(...warmArgs(...from, '--source-qps', '100000', '--resume'));
+    const report = reportIn(out);
+    const wanted = Array.from({ length: ROWS }, (_, i) => String(i + 1)).filter((id) =>
+      id.startsWith('1'),
+    ).length;
+    expect([code, report.outcome, report.keys]).toEqual([0, 'complete', wanted]);
+    expect(report.keysNow).toBe(wanted - done * 500);
+    const { loads, keys: distinct } = await loadsNoted();
+    expect(distinct).toBe(wanted);
+    // One batch was under way; of that, what the store had was not loaded again either.
+    expect(loads - distinct).toBeLessThanOrEqual(100);
+    expect((await compared()).wrong).toEqual([]);
+  });
+
+  it('goes on from the source when the Redis of its peer dies in the middle', async () => {
+    await cacheAllInUs();
+    await emptyEu();
+    const child = start(
+      '--from',
+      'peer:us',
+      'source',
+      ...KEYSPACES,
+      '--concurrency',
+      '1',
+      '--source-qps',
+      '100000',
+    );
+    await vi.waitFor(() => expect(batchesDone()).toBeGreaterThanOrEqual(1), WAIT);
+    const { redis } = regions.servers.get('us')!;
+    await redis.kill();
+    const [code] = (await once(child, 'exit')) as [number];
+    await redis.start();
+    expect(code).toBe(0);
+    const { loads, keys } = await loadsNoted();
+    expect(loads).toBe(keys);
+    const { values, wrong } = await compared();
+    expect(wrong).toEqual([]);
+    expect(values).toBe(ROWS);
+    expect(loads).toBeLessThan(ROWS);
+  });
+
+  it('says what it would do, ends cleanly at Ctrl-C, and knows when a region is ready', async () => {
+    await emptyEu();
+    for (let id = 1; id <= 200; id += 1) for (let i = 0; i < 3; i += 1) await us.node.get(noted, { id });
+    await us.node.regionHotKeys(1); // Puts its counts down.
+    const plan = await cli(...warmArgs('--from', 'peer:us', 'source', ...KEYSPACES, '--dry-run'));
+    const said = JSON.parse(plan.out) as Record<string, number>;
+    expect(said).toMatchObject({ type: 'plan', hot: 200 });
+    expect(said['bytes']).toBeGreaterThan(1_000);
+    const child = start(
+      '--from',
+      'source',
+      ...KEYSPACES,
+      '--keys',
+      await keysFile(2_000),
+      '--source-qps',
+      '50',
+    );
+    await vi.waitFor(() => expect(existsSync(join(dir, 'state'))).toBe(true), WAIT);
+    child.kill('SIGINT');
+    expect(await once(child, 'exit')).toEqual([130, null]);
+    // The reads of us are not eu's: until those are known, any region that is set up is ready.
+    const before = await cli('ready', ...inEu, '--json');
+    expect([before.code, JSON.parse(before.out)]).toMatchObject([
+      0,
+      { ready: true, initialised: true, hitRate: null },
+    ]);
+    await eu.store.popularity!.report('a node', [
+      { key: 'item:1', reads: 60 },
+      { key: 'item:11000', reads: 40 },
+    ]);
+    await us.node.get(noted, { id: 1 });
+    const top = await cli(
+      'warm',
+      ...inEu,
+      '--state',
+      join(dir, 'other'),
+      '--from',
+      'peer:us',
+      '--until',
+      'hit-rate=0.5',
+    );
+    expect([top.code, top.out]).toEqual([0, '']);
+    const half = await cli('ready', ...inEu, '--hit-rate', '50%', '--json');
+    expect([half.code, JSON.parse(half.out)]).toMatchObject([0, { ready: true, hitRate: 0.6, cold: 1 }]);
+    const most = await cli('ready', ...inEu);
+    expect([most.code, most.out]).toEqual([3, expect.stringContaining('not ready: hit rate 60.0 %')]);
+  });
+});
+
+async function keysFile(count: number): Promise<string> {
+  const path = join(dir, 'list');
+  await writeFile(path, Array.from({ length: count }, (_, i) => `item:${i + 1}\n`).join(''));
+  return path;
+}
