@@ -1,6 +1,7 @@
 import { propagationCross, propagationRegion } from './mesh/propagation.ts';
 import { relayThroughput } from './mesh/relay.ts';
 import { replay } from './mesh/replay.ts';
+import { warmup } from './mesh/warmup.ts';
 import { writeOverhead } from './mesh/writes.ts';
 import type { Scenario } from './scenario.ts';
 import { getMany } from './scenarios/get-many.ts';
@@ -26,4 +27,5 @@ export const SCENARIOS: readonly Scenario[] = [
   relayThroughput,
   redisDown,
   replay,
+  warmup,
 ];

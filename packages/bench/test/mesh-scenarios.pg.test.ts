@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { propagationRegion } from '../src/mesh/propagation.ts';
 import { relayThroughput } from '../src/mesh/relay.ts';
+import { warmup } from '../src/mesh/warmup.ts';
 import type { Sample, Scenario } from '../src/scenario.ts';
 
 async function quickly(scenario: Scenario): Promise<Sample[]> {
@@ -11,7 +12,7 @@ async function quickly(scenario: Scenario): Promise<Sample[]> {
 }
 
 // Figures are the machine's; that a scenario runs, and yields what its table, floor and targets name, is ours.
-it.each([propagationRegion, relayThroughput])('$name measures what it declares', async (scenario) => {
+it.each([propagationRegion, relayThroughput, warmup])('$name measures what it declares', async (scenario) => {
   const samples = await quickly(scenario);
   const subjects = new Set(samples.map(({ subject }) => subject));
   const metrics = new Set(samples.map(({ metric }) => metric));

@@ -44,7 +44,7 @@ describe('pace', () => {
     for (let i = 0; i < 10; i += 1) pace = learned(pace, RULE, 10);
     expect(pace.rate).toBe(500);
     for (let i = 0; i < 10; i += 1) pace = learned(pace, RULE, 100);
-    expect(pace.rate).toBeLessThan(10);
+    expect(pace.rate).toBe(25);
     expect(pace.usualMs).toBeLessThan(15);
     for (let i = 0; i < 21; i += 1) pace = learned(pace, RULE, 10);
     expect(pace.rate).toBe(500);

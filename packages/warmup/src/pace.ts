@@ -18,7 +18,7 @@ export interface Pace {
 
 const BACK_OFF = 0.5;
 const RECOVER_SHARE = 0.05;
-const RATE_MIN_SHARE = 0.01;
+const RATE_MIN_SHARE = 0.05;
 /** A slower batch is no news while it is as short as this, ms. */
 const SLACK_MS = 5;
 /** So much of a slower batch the usual takes over: an unlucky first sample does not stay for good. */

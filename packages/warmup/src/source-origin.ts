@@ -29,8 +29,9 @@ interface SourceParts {
   readonly onPace?: (loadsPerSecond: number) => void;
 }
 
-/** Keys of one load; a tenth of a second's budget, so that a batch is no burst. */
+/** Keys of one load: a fiftieth of a second's budget, since live reads wait behind a batch. */
 const BATCH_MAX = 100;
+const BATCHES_PER_SECOND = 50;
 const SLOWDOWN_MAX = 2;
 
 /**
@@ -68,7 +69,7 @@ export function sourceOrigin({ node, keyspaces, store, budget, onPace }: SourceP
     kind: 'loads',
     name: 'source',
     async load(keys, signal) {
-      const size = Math.max(1, Math.min(BATCH_MAX, Math.floor(budget.loadsPerSecond / 10)));
+      const size = Math.max(1, Math.min(BATCH_MAX, Math.floor(budget.loadsPerSecond / BATCHES_PER_SECOND)));
       const sum = { filled: 0, there: 0, rest: [] as string[] };
       for (const [keyspace, wanted] of byKeyspace(byName, keys, sum.rest)) {
         for (let at = 0; at < wanted.length; at += size) {

@@ -1,10 +1,12 @@
 import {
+  type AnyKeyspace,
   type Bus,
   decodeMessage,
   keyspace,
   type SourceOfTruth,
   type SqlExecutor,
   startNode,
+  type Store,
   type TidemarkNode,
 } from '@tidemark/core';
 import { natsBus } from '@tidemark/nats';
@@ -53,7 +55,7 @@ export class BenchRegions {
     this.#opened = opened;
   }
 
-  static async start(ids: readonly string[], oneWayMs = 0): Promise<BenchRegions> {
+  static async start(ids: readonly string[], oneWayMs = 0, rows = 10_000): Promise<BenchRegions> {
     const postgres = await startPostgres();
     const opened: Closable[] = [postgres];
     const nats = new Map<string, Server>();
@@ -78,7 +80,7 @@ export class BenchRegions {
     await migrate(pool);
     for (const table of ['items', 'tracked']) {
       await pool.query(`create table ${table} (id integer primary key, value integer not null)`);
-      await pool.query(`insert into ${table} select id, 0 from generate_series(1, 10000) id`);
+      await pool.query(`insert into ${table} select id, 0 from generate_series(1, ${rows}) id`);
     }
     await trackTable(pool, { table: 'tracked', keyspace: 'tracked', keys: ['id'] });
     opened.push({ close: () => pool.end() });
@@ -87,6 +89,10 @@ export class BenchRegions {
 
   natsOf(region: string): Server {
     return this.#nats.get(region)!;
+  }
+
+  redisOf(region: string): Server {
+    return this.#redis.get(region)!;
   }
 
   source(): SourceOfTruth<SqlExecutor, SqlExecutor> {
@@ -104,13 +110,18 @@ export class BenchRegions {
     return bus;
   }
 
-  /** A node that knows of its place in the feed. */
-  async node(region: string): Promise<BenchNode> {
-    const source = this.source();
-    const store = await redisStore({ url: this.#redis.get(region)!.url });
+  async store(region: string): Promise<Store> {
+    const store = await redisStore({ url: this.redisOf(region).url, commandTimeoutMs: 5_000 });
     this.#opened.push(store);
+    return store;
+  }
+
+  /** A node that knows of its place in the feed. */
+  async node(region: string, keyspaces: readonly AnyKeyspace[] = [items]): Promise<BenchNode> {
+    const source = this.source();
+    const store = await this.store(region);
     const bus = await this.bus(region);
-    const node = await startNode({ keyspaces: [items], store, bus, source });
+    const node = await startNode({ keyspaces, store, bus, source });
     this.#opened.push(node);
     return { node, bus };
   }
