@@ -1,5 +1,6 @@
 import { propagationCross, propagationRegion } from './mesh/propagation.ts';
 import { relayThroughput } from './mesh/relay.ts';
+import { resync } from './mesh/resync.ts';
 import { replay } from './mesh/replay.ts';
 import { warmup } from './mesh/warmup.ts';
 import { writeOverhead } from './mesh/writes.ts';
@@ -8,6 +9,7 @@ import { getMany } from './scenarios/get-many.ts';
 import { l1Hit } from './scenarios/l1-hit.ts';
 import { l2Hit } from './scenarios/l2-hit.ts';
 import { redisDown } from './scenarios/redis-down.ts';
+import { lostMessage } from './scenarios/lost-message.ts';
 import { memory } from './scenarios/memory.ts';
 import { staleSet } from './scenarios/stale-set.ts';
 import { stampede } from './scenarios/stampede.ts';
@@ -21,10 +23,12 @@ export const SCENARIOS: readonly Scenario[] = [
   memory,
   stampede,
   staleSet,
+  lostMessage,
   propagationRegion,
   propagationCross,
   writeOverhead,
   relayThroughput,
+  resync,
   redisDown,
   replay,
   warmup,

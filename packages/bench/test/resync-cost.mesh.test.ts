@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { resyncCosts } from '../src/resync-cost.ts';
+import { resyncCosts } from '../src/mesh/resync-cost.ts';
 
 /** Rows of transactions at the edge of a snapshot come twice: here, those of the last bump. */
 const EDGE_MAX = 10;
