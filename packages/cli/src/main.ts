@@ -5,6 +5,7 @@ import { connectRegion } from './connect-region.ts';
 import { eventLine, isNews, letterLine } from './event-lines.ts';
 import { describeFailure, EXIT_USAGE, ExitError } from './failure.ts';
 import { type PlaceFlags, placeOf, say, withPlace } from './place-flags.ts';
+import { addSnapshotCommands } from './snapshot-command.ts';
 import { addWarmCommands } from './warm-command.ts';
 
 const ROLES = ['relay', 'applier'] as const;
@@ -116,6 +117,7 @@ function program(): Command {
     )
     .action(discard);
   addWarmCommands(root);
+  addSnapshotCommands(root);
   return root;
 }
 

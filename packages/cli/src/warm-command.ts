@@ -137,7 +137,7 @@ export function addWarmCommands(root: Command): void {
     .description('fills a cold region before it takes traffic, most read keys first')
     .requiredOption(
       '--from <origins...>',
-      'peer:REGION or source, asked one after the other for what is missing',
+      'peer:REGION or source, asked one after the other for what is missing; the first may be snapshot:FILE',
     )
     .option('--keyspaces <module>', "module that exports the services' keyspaces; needed for --from source")
     .option('--keyspace <names...>', 'only keys of these keyspaces')

@@ -15,6 +15,8 @@ export interface ListRequest extends Pick<KeyListOptions, 'keyspaces' | 'match' 
   readonly keysFile?: string;
   /** Query with a column `key`, and maybe `reads`. */
   readonly sql?: string;
+  /** Pages of keys that are at hand, in their order. */
+  readonly given?: AsyncIterable<readonly string[]>;
   readonly store: Store;
   readonly peers: readonly Store[];
   readonly source: SourceOfTruth<SqlExecutor>;
@@ -22,8 +24,9 @@ export interface ListRequest extends Pick<KeyListOptions, 'keyspaces' | 'match' 
 
 /** What is to be warmed, most read first: what was asked for by name, or what the region is known to read, then all that the peers have. */
 export async function listKeys(request: ListRequest): Promise<KeyList> {
-  const { keysFile, sql, store, peers, source, ...narrow } = request;
+  const { keysFile, sql, given, store, peers, source, ...narrow } = request;
   if (keysFile !== undefined) return keyList({ ...narrow, others: pagesOf(keysFile) });
+  if (given) return keyList({ ...narrow, others: given });
   if (sql !== undefined) return keyList({ ...narrow, hot: await queried(source, sql) });
   const hot = await hotKeys([store, ...peers]);
   const list = await keyList({ ...narrow, hot, ...(peers[0] && { others: peers[0].keys() }) });

@@ -16,6 +16,7 @@ import {
 } from '@tidemark/warmup';
 import { connectRegion, type RegionPlace } from './connect-region.ts';
 import { loadKeyspaces } from './load-keyspaces.ts';
+import { keysIn, workIn } from './snapshot-work.ts';
 import { listKeys, type ListRequest } from './warm-list.ts';
 import type { WarmScreen } from './warm-progress.ts';
 import { WarmStateFile } from './warm-state-file.ts';
@@ -27,7 +28,7 @@ const SAMPLE = 500;
 
 export interface WarmRequest
   extends RegionPlace, Pick<ListRequest, 'keysFile' | 'sql' | 'keyspaces' | 'match' | 'top' | 'shard'> {
-  /** `peer:ID` or `source`, in the order in which they are asked. */
+  /** `snapshot:FILE` (only the first), `peer:ID` or `source`, in the order in which they are asked. */
   readonly from: readonly string[];
   readonly keyspacesModule?: string;
   readonly sourceQps: number;
@@ -62,6 +63,11 @@ interface Opened {
   readonly prover: NonNullable<Parameters<typeof warm>[0]['prover']>;
 }
 
+/** The file to begin with; null for none. */
+function snapshotOf({ from }: WarmRequest): string | null {
+  return /^snapshot:(.+)$/.exec(from[0] ?? '')?.[1] ?? null;
+}
+
 async function withOrigins<T>(request: WarmRequest, work: (opened: Opened) => Promise<T>): Promise<T> {
   const { from, dir, source: name, namespace = name } = request;
   const set = await loadRegions(dir);
@@ -70,7 +76,8 @@ async function withOrigins<T>(request: WarmRequest, work: (opened: Opened) => Pr
   const origins: Origin[] = [];
   const closing: (() => Promise<unknown>)[] = [() => parts.close()];
   try {
-    for (const each of from) {
+    for (const [i, each] of from.entries()) {
+      if (i === 0 && snapshotOf(request) !== null) continue;
       if (each === 'source') {
         if (request.keyspacesModule === undefined) {
           throw new WarmupError(
@@ -86,15 +93,19 @@ async function withOrigins<T>(request: WarmRequest, work: (opened: Opened) => Pr
       }
       const id = /^peer:(.+)$/.exec(each)?.[1];
       if (id === undefined)
-        throw new WarmupError(`--from takes peer:REGION or source, not ${JSON.stringify(each)}`);
+        throw new WarmupError(
+          `--from takes peer:REGION, source, or first of all snapshot:FILE, not ${JSON.stringify(each)}`,
+        );
       if (id === request.id) throw new WarmupError(`${id} can't be warmed from itself; name another region`);
       const peer = await redisStore({ url: set.get(id).endpoints.redis, namespace, commandTimeoutMs: 5_000 });
       closing.push(() => peer.close());
       peers.push(peer);
       origins.push(peerOrigin(each, peer));
     }
+    const snapshot = snapshotOf(request);
+    const given = snapshot !== null && { given: keysIn(snapshot, name) };
     const list = (): Promise<KeyList> =>
-      listKeys({ ...request, store: parts.store, source: parts.source, peers });
+      listKeys({ ...request, ...given, store: parts.store, source: parts.source, peers });
     return await work({ store: parts.store, peers, origins, list, prover: parts.source });
   } finally {
     for (const close of closing.toReversed()) await close();
@@ -133,7 +144,10 @@ export function estimateWarm(request: WarmRequest): Promise<WarmEstimate> {
 export function runWarm(request: WarmRequest): Promise<WarmReport> {
   const { screen, statePath, id, source, namespace = source } = request;
   return withOrigins(request, async ({ store, origins, list: build, prover }) => {
-    const file = new WarmStateFile(statePath, `${id} ${source} ${namespace}`, BATCH);
+    const snapshot = snapshotOf(request);
+    // Batches of a snapshot are its own.
+    const of = `${id} ${source} ${namespace}${snapshot === null ? '' : ` ${snapshot}`}`;
+    const file = new WarmStateFile(statePath, of, BATCH);
     if (!request.resume && (await file.exists())) {
       throw new WarmupError(
         `an earlier warm-up was not finished: go on with --resume, or remove ${statePath}`,
@@ -156,7 +170,7 @@ export function runWarm(request: WarmRequest): Promise<WarmReport> {
       store,
       origins,
       prover,
-      work: workOf(list, batch),
+      work: snapshot === null ? workOf(list, batch) : workIn(snapshot, source, list, Date.now()),
       keysKnown: list.keys.length,
       readsKnown: list.reads.reduce((a, b) => a + b, 0),
       resume: state,

@@ -63,8 +63,9 @@ describe('hot keys', () => {
   });
 
   it('of the region are those of all its nodes, the ones that left included', async () => {
-    await start();
-    const [one, two] = region.nodes;
+    Object.assign(loader, { takesMs: 0, failing: null, value: 'first' });
+    region = await virtualRegion({ keyspaces: [rows], nodes: 3 });
+    const [one, two, fresh] = region.nodes;
     for (const [node, id, times] of [
       [one!, 1, 30],
       [two!, 1, 30],
@@ -77,6 +78,11 @@ describe('hot keys', () => {
     expect(hot.map(({ key }) => key)).toEqual(['row:1', 'row:2']);
     expect(hot[0]!.reads).toBeGreaterThan(48);
     expect(hot[0]!.reads).toBeLessThanOrEqual(60);
+    // A process that starts takes them from the store, and asks nobody else.
+    const loads = loader.loaded.length;
+    expect(await region.runtime.settle(fresh!.preload())).toBe(2);
+    expect([1, 2, 3].map((id) => fresh!.peek(rows, { id }))).toEqual(['first 1', 'first 2', undefined]);
+    expect(loader.loaded).toHaveLength(loads);
     await expect(two!.regionHotKeys()).rejects.toMatchObject({ code: 'E_CLOSED' });
   });
 });

@@ -16,3 +16,4 @@ export {
 export { measureWarmth, type Warmth } from './warmth.ts';
 export { WarmupError } from './warmup-error.ts';
 export { type Work, workOf, workOfCopies } from './work.ts';
+export * from './snapshot/index.ts';

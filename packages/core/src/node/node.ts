@@ -285,9 +285,17 @@ export class TidemarkNode<Tx = unknown> {
     return this.#hot.top(limit);
   }
 
-  /** What the region's nodes read most, most read first; rejects while its store is away. */
+  /** What the region's nodes read most; rejects while its store is away. */
   regionHotKeys(limit = 100): Promise<KeyReads[]> {
     return this.#hot.ofRegion(limit);
+  }
+
+  /**
+   * Takes the region's hottest keys from its store into L1, before the process takes traffic; never loads.
+   * Returns how many of them L1 has then.
+   */
+  async preload(limit = 1_000): Promise<number> {
+    return this.#reads.preload((await this.#hot.ofRegion(limit)).map(({ key }) => key));
   }
 
   /** Stops the roles, sends what is queued, and leaves store, bus and source open for their owner. */

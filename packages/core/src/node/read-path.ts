@@ -247,6 +247,18 @@ export class ReadPath {
     });
   }
 
+  /** Takes what the store has of these keys into L1; never loads. Returns how many L1 has then. */
+  async preload(keys: readonly string[]): Promise<number> {
+    const misses = keys.flatMap((key): Miss[] => {
+      const keyspace = this.#options.keyspaceOf(key);
+      const params = keyspace?.params(key);
+      return keyspace && params ? [{ keyspace, params, key, ticket: this.l1.ticket() }] : [];
+    });
+    const answers = await this.#l2.askMany(misses);
+    misses.forEach((miss, i) => answers[i] && this.#l2.judge(miss, answers[i], 'eventual'));
+    return misses.filter(({ key }) => this.l1.peek(key) !== undefined).length;
+  }
+
   /** Loads that wait for their turn at the source. */
   get waitingLoads(): number {
     return this.#loader.waiting;

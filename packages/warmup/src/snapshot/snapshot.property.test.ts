@@ -1,0 +1,132 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runs } from '@tidemark/conformance/property';
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CopiedBlock } from '../copied-block.ts';
+import { openSnapshot } from './open-snapshot.ts';
+import { writeSnapshot } from './write-snapshot.ts';
+
+const HEADER = { source: 'shop', region: 'us', savedAtMs: 1_700_000_000_000 };
+let dir: string;
+let path: string;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'tidemark-snapshot-'));
+  path = join(dir, 'snapshot');
+});
+afterAll(() => rm(dir, { recursive: true }));
+
+const ordinal = fc.nat();
+const key = fc
+  .string({ maxLength: 8, unit: 'grapheme' })
+  .map((text) => `city:${text.replaceAll(/[{}\0]/g, '')}`);
+const label = fc.record({ key, version: fc.record({ era: ordinal, n: ordinal }), scope: ordinal });
+const block: fc.Arbitrary<CopiedBlock> = fc.record({
+  asOf: fc.record({ era: ordinal, xid: ordinal }),
+  values: fc.array(
+    fc
+      .tuple(
+        label,
+        fc.record({
+          schema: ordinal,
+          freshMs: fc.double({ min: 0, max: 1e12, noNaN: true }),
+          staleMs: fc.nat(),
+          data: fc.option(fc.uint8Array({ maxLength: 64 })),
+          dependencies: fc.array(label, { maxLength: 2 }),
+        }),
+      )
+      .map(([a, b]) => ({ ...a, ...b })),
+    { maxLength: 5 },
+  ),
+});
+
+async function* each(blocks: readonly CopiedBlock[]): AsyncGenerator<CopiedBlock> {
+  yield* blocks;
+}
+
+async function readBack(): Promise<CopiedBlock[]> {
+  const snapshot = await openSnapshot(path);
+  const found: CopiedBlock[] = [];
+  try {
+    expect(snapshot.header).toEqual(HEADER);
+    for await (const one of snapshot.blocks()) found.push(one);
+  } finally {
+    await snapshot.close();
+  }
+  return found;
+}
+
+const plain = (blocks: readonly CopiedBlock[]): unknown =>
+  blocks.map(({ asOf, values }) => ({
+    asOf: { ...asOf },
+    values: values.map((value) => ({ ...value, data: value.data && [...value.data] })),
+  }));
+
+const SMALL: CopiedBlock[] = [1, 2].map((n) => ({
+  asOf: { era: 1, xid: 5 },
+  values: [
+    {
+      key: `city:${n}`,
+      version: { era: 1, n },
+      scope: 0,
+      schema: 1,
+      freshMs: 9,
+      staleMs: 0,
+      data: new Uint8Array([n]),
+      dependencies: [],
+    },
+  ],
+}));
+
+describe('a snapshot', () => {
+  it('comes back as it was saved', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(block, { maxLength: 3 }), async (blocks) => {
+        await writeSnapshot(path, HEADER, each(blocks));
+        expect(plain(await readBack())).toEqual(plain(blocks));
+      }),
+      runs(50),
+    );
+  });
+
+  it('cut short anywhere, or with any byte changed, gives an error and never a wrong value', async () => {
+    await writeSnapshot(path, HEADER, each(SMALL));
+    const good = await readFile(path);
+    const right = JSON.stringify(plain(SMALL));
+    for (let at = 0; at < good.length; at += 1) {
+      await writeFile(path, good.subarray(0, at));
+      await expect(readBack()).rejects.toMatchObject({ code: 'E_SNAPSHOT' });
+      const bad = Buffer.from(good);
+      bad[at]! ^= 1 << (at % 8);
+      await writeFile(path, bad);
+      await expect(readBack()).rejects.toMatchObject({ code: 'E_SNAPSHOT' });
+    }
+    await writeFile(path, good);
+    expect(JSON.stringify(plain(await readBack()))).toBe(right);
+  });
+
+  it('of which blocks were taken out is not whole', async () => {
+    await writeSnapshot(path, HEADER, each([]));
+    const empty = await readFile(path);
+    await writeSnapshot(path, HEADER, each(SMALL));
+    const two = await readFile(path);
+    // The header and the blocks of one file, the trailer of another.
+    const trailer = empty.subarray(empty.indexOf(3, 60));
+    await writeFile(path, Buffer.concat([two.subarray(0, two.length - trailer.length), trailer]));
+    await expect(readBack()).rejects.toMatchObject({ code: 'E_SNAPSHOT' });
+  });
+
+  it('that is interrupted leaves no file, and the one of before as it was', async () => {
+    await writeSnapshot(path, HEADER, each(SMALL));
+    const stop = new AbortController();
+    const saving = writeSnapshot(path, HEADER, each([...SMALL, ...SMALL]), {
+      signal: stop.signal,
+      onProgress: () => stop.abort(),
+    });
+    await expect(saving).rejects.toMatchObject({ name: 'AbortError' });
+    expect(await readdir(dir)).toEqual(['snapshot']);
+    expect(await readBack()).toHaveLength(2);
+  });
+});
