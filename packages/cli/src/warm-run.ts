@@ -85,7 +85,7 @@ async function withOrigins<T>(request: WarmRequest, work: (opened: Opened) => Pr
           );
         }
         const keyspaces = await loadKeyspaces(request.keyspacesModule);
-        const node = await startNode({ keyspaces, store: parts.store, source: parts.source });
+        const node = await startNode({ keyspaces, store: parts.store, source: parts.source, hotKeysMax: 0 });
         closing.push(() => node.close());
         const budget = { loadsPerSecond: request.sourceQps };
         origins.push(sourceOrigin({ node, keyspaces, store: parts.store, budget }));

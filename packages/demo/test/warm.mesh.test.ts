@@ -269,7 +269,7 @@ describe('tidemark warm', () => {
     ]);
     await eu.store.popularity!.report('a node', [
       { key: 'item:1', reads: 60 },
-      { key: 'item:11000', reads: 40 },
+      { key: 'item:99999', reads: 40 }, // No region has it.
     ]);
     await us.node.get(noted, { id: 1 });
     const top = await cli(

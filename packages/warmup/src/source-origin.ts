@@ -19,7 +19,7 @@ export interface SourceBudget {
 }
 
 interface SourceParts {
-  /** A node of the region with these keyspaces; it need not have a bus. */
+  /** A node of the region with these keyspaces and `hotKeysMax: 0`, since these reads are nobody's; it needs no bus. */
   readonly node: Pick<TidemarkNode, 'getMany'>;
   readonly keyspaces: readonly AnyKeyspace[];
   /** The node's store. */

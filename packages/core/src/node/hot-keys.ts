@@ -10,9 +10,9 @@ const HOT_KEYS_DEFAULT = 10_000;
 
 /** @throws ConfigurationError for a number that can't work */
 export function hotKeysMax(value = HOT_KEYS_DEFAULT): number {
-  if (Number.isInteger(value) && value >= 1 && value <= REPORT_KEYS_MAX) return value;
+  if (Number.isInteger(value) && value >= 0 && value <= REPORT_KEYS_MAX) return value;
   throw new ConfigurationError(
-    `hotKeysMax must be a whole number from 1 to ${REPORT_KEYS_MAX}, got ${String(value)}`,
+    `hotKeysMax must be a whole number from 0 to ${REPORT_KEYS_MAX}, got ${String(value)}`,
   );
 }
 
@@ -28,12 +28,12 @@ export class HotKeys {
 
   constructor(options: ResolvedOptions<unknown, unknown>) {
     this.#options = options;
-    this.#counts = new SpaceSaving(options.hotKeysMax);
+    this.#counts = new SpaceSaving(Math.max(1, options.hotKeysMax));
     this.#halvedAtMs = options.runtime.monoMs();
   }
 
   start(): void {
-    if (!this.#options.store?.popularity || this.#closed) return;
+    if (!this.#options.store?.popularity || this.#closed || this.#options.hotKeysMax === 0) return;
     this.#timer = this.#options.runtime.timer(
       REPORT_EVERY_MS,
       () => void this.report().then(() => this.start()),
@@ -51,6 +51,7 @@ export class HotKeys {
   }
 
   count(key: string, times: number): void {
+    if (this.#options.hotKeysMax === 0) return;
     this.#fade();
     this.#counts.add(key, times);
   }

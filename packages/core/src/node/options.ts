@@ -77,7 +77,10 @@ export interface NodeOptions<Db = unknown, Tx = unknown> {
   readonly sourceBreaker?: BreakerOptions | false;
   /** Reloads the hottest keys before their TTL ends. Left out: only the reads of a key have it reloaded. */
   readonly refreshAhead?: RefreshAheadOptions;
-  /** Keys whose reads are counted, and told to the region. Default 10,000, at most 100,000. */
+  /**
+   * Keys whose reads are counted, and told to the region. Default 10,000, at most 100,000. 0: none, for a process
+   * whose reads are nobody's, such as a warm-up.
+   */
   readonly hotKeysMax?: number;
   /** How often freshness is proven anew. Default 500 ms. */
   readonly pingInterval?: Duration;
