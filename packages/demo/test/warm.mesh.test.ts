@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import type { WarmReport } from '@tidemark/warmup';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Agents, cli, CLI_ARGS } from './agent-harness.ts';
@@ -52,8 +53,10 @@ afterAll(async () => {
 });
 
 async function cacheAllInUs(): Promise<void> {
+  // Nobody's reads.
+  const { node } = await regions.node('us', { keyspaces: [noted], hotKeysMax: 0 });
   for (let from = 1; from <= ROWS; from += 500) {
-    await us.node.getMany(
+    await node.getMany(
       noted,
       Array.from({ length: 500 }, (_, i) => ({ id: from + i })),
     );
@@ -217,6 +220,30 @@ describe('tidemark warm', () => {
     expect(loads).toBeLessThan(ROWS);
   });
 
+  it('the most read tenth of the keys gives the hit rate that the reads of the neighbour predict', async () => {
+    await cacheAllInUs();
+    await emptyEu();
+    const draw = zipf(0.9, 2_026);
+    // Twenty reads a key: of fewer, luck decides which keys seem to be the most read ones.
+    for (let i = 0; i < 240_000; i += 1) await us.node.get(noted, { id: draw() });
+    const popular = await us.node.regionHotKeys(100_000);
+    const warmed = Math.round(ROWS / 10);
+    const sum = (keys: typeof popular): number => keys.reduce((total, { reads }) => total + reads, 0);
+    const predicted = sum(popular.slice(0, warmed)) / sum(popular);
+    const { code, out } = await cli(...warmArgs('--from', 'peer:us', '--top', String(warmed)));
+    expect([code, reportIn(out).filled]).toEqual([0, warmed]);
+    // As a reader would find them, without a reader that fills what it misses.
+    const drawn = Array.from({ length: 20_000 }, () => noted.key({ id: draw() }));
+    let hits = 0;
+    for (let at = 0; at < drawn.length; at += 500) {
+      const { records } = await eu.store.read(drawn.slice(at, at + 500));
+      hits += records.filter((record) => record?.value).length;
+    }
+    const measured = hits / drawn.length;
+    expect(Math.abs(measured - predicted), `predicted ${predicted}, measured ${measured}`).toBeLessThan(0.02);
+    expect(measured).toBeGreaterThan(0.3);
+  });
+
   it('a snapshot brings back what is still right, and nothing that changed since', async () => {
     await cacheAllInUs();
     const file = join(dir, 'snapshot');
@@ -294,4 +321,22 @@ async function keysFile(count: number): Promise<string> {
   const path = join(dir, 'list');
   await writeFile(path, Array.from({ length: count }, (_, i) => `item:${i + 1}\n`).join(''));
   return path;
+}
+
+/** Ids by popularity: the one of rank r is drawn in proportion to `r ** -alpha`. */
+function zipf(alpha: number, seed: number): () => number {
+  const sums: number[] = [];
+  let sum = 0;
+  for (let rank = 1; rank <= ROWS; rank += 1) sums.push((sum += rank ** -alpha));
+  const generator = xoroshiro128plus(seed);
+  return () => {
+    const at = ((generator.next() >>> 0) / 2 ** 32) * sum;
+    let [low, high] = [0, ROWS - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (sums[middle]! < at) low = middle + 1;
+      else high = middle;
+    }
+    return low + 1;
+  };
 }

@@ -20,14 +20,17 @@ export function hotKeysMax(value = HOT_KEYS_DEFAULT): number {
 export class HotKeys {
   readonly #options: ResolvedOptions<unknown, unknown>;
   readonly #counts: SpaceSaving;
+  readonly #gather: () => void;
   #halvedAtMs: number;
   #timer: Timer | null = null;
   /** Drawn when it is first needed. */
   #node: string | null = null;
   #closed = false;
 
-  constructor(options: ResolvedOptions<unknown, unknown>) {
+  /** @param gather has all reads told that were not yet */
+  constructor(options: ResolvedOptions<unknown, unknown>, gather: () => void) {
     this.#options = options;
+    this.#gather = gather;
     this.#counts = new SpaceSaving(Math.max(1, options.hotKeysMax));
     this.#halvedAtMs = options.runtime.monoMs();
   }
@@ -65,6 +68,7 @@ export class HotKeys {
   async ofRegion(limit: number): Promise<KeyReads[]> {
     if (this.#closed) throw new ClosedError();
     const shelf = this.#options.store?.popularity;
+    this.#gather();
     if (!shelf) return this.top(limit);
     await this.#put();
     return mergePopularity(shelf.reports(), limit);
@@ -80,6 +84,7 @@ export class HotKeys {
   }
 
   async #put(): Promise<void> {
+    this.#gather();
     const keys = this.top(this.#options.hotKeysMax);
     if (keys.length === 0) return;
     this.#node ??= this.#options.runtime.randomId();

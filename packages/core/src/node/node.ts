@@ -70,7 +70,7 @@ export class TidemarkNode<Tx = unknown> {
     this.#l1 = this.#reads.l1Reader;
     this.#writes = new WritePath(options, this.#reads, this.#counters);
     this.#refresher = new Refresher(options, this.#reads);
-    this.#hot = new HotKeys(options);
+    this.#hot = new HotKeys(options, () => this.#reads.tellHits());
     this.#ahead = new RefreshAhead(options, this.#reads, this.#hot);
     this.#reads.onReads = (key, times) => this.#hot.count(key, times);
     this.#reads.onDrop = (key, version) => this.#refresher.dropped(key, version);

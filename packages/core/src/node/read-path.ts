@@ -27,6 +27,8 @@ import { StoreFiller } from './store-filler.ts';
 
 const UNPROVEN = Number.NEGATIVE_INFINITY;
 const SEEN_FLOORS_MAX = 100_000;
+/** Entries of L1 that are gone through at once: a few ms. */
+const TOLD_AT_ONCE_MAX = 20_000;
 /** The end of one fill's TTL, as this process and its tiers compute it, differs by less. */
 const SAME_FILL_MS = 50;
 
@@ -245,6 +247,17 @@ export class ReadPath {
       const why = 'below-tidemark';
       return this.#leaseLoader.load({ miss, seen, why, tidemark: known, mayLag: abreast, waits });
     });
+  }
+
+  /** Tells of the hits of L1 that were too few to be told; of the entries that were read last, for a lot of them. */
+  tellHits(): void {
+    let left = TOLD_AT_ONCE_MAX;
+    for (const [key, entry] of this.l1.entries()) {
+      if (entry.hits > 0) this.onReads(key, entry.hits);
+      entry.hits = 0;
+      left -= 1;
+      if (left === 0) return;
+    }
   }
 
   /** Takes what the store has of these keys into L1; never loads. Returns how many L1 has then. */
