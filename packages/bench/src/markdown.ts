@@ -1,4 +1,4 @@
-import { figure, ratioText } from './figures.ts';
+import { figure, measured, ratioText, spread } from './figures.ts';
 import type { BenchReport, Row, ScenarioReport } from './report.ts';
 
 /** The report as a page of the documentation. */
@@ -9,7 +9,7 @@ export function markdown(report: BenchReport): string {
       .filter(({ met }) => !met)
       .map(
         ({ says, value, bound }) =>
-          `- ${title}: ${says}. Measured: ${verdict(value)}, asked: ${verdict(bound)}.`,
+          `- ${title}: ${says}. Measured: ${measured(value)}, asked: ${measured(bound)}.`,
       ),
   );
   return `# Benchmarks
@@ -31,7 +31,7 @@ ${report.scenarios.map(section).join('\n\n')}
 function section({ name, title, how, floor, rows, targets, seconds, error }: ScenarioReport): string {
   const lines = rows.map((row) => line(row, floor));
   const judged = targets.map(
-    ({ says, value, met }) => `- ${met ? 'met' : '**missed**'}: ${says} (${verdict(value)})`,
+    ({ says, value, met }) => `- ${met ? 'met' : '**missed**'}: ${says} (${measured(value)})`,
   );
   const chart = rows.length === 0 ? '' : `\n![${title}](benchmarks/${name}.svg)\n`;
   return `## ${title}
@@ -44,14 +44,9 @@ ${lines.join('\n')}
 ${judged.length === 0 ? '' : `\n${judged.join('\n')}\n`}`;
 }
 
-function line({ subject, metric, median, min, max, ratio }: Row, floor: string | null): string {
+function line({ subject, metric, median, min, max, ratio, rounds }: Row, floor: string | null): string {
   const { name, unit } = metric;
-  const spread = `${figure(min, unit)} – ${figure(max, unit)}`;
   const named =
     subject === floor ? `${subject} (floor)` : subject === 'tidemark' ? `**${subject}**` : subject;
-  return `| ${named} | ${name} | ${figure(median, unit)} | ${spread} | ${ratioText(ratio)} |`;
-}
-
-function verdict(value: number | null): string {
-  return value === null ? 'not measured' : String(Number(value.toPrecision(3)));
+  return `| ${named} | ${name} | ${figure(median, unit)} | ${spread(min, max, unit, rounds)} | ${ratioText(ratio)} |`;
 }

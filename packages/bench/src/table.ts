@@ -1,5 +1,5 @@
 import pc from 'picocolors';
-import { figure, ratioText } from './figures.ts';
+import { figure, measured, ratioText, spread } from './figures.ts';
 import type { BenchReport, ScenarioReport } from './report.ts';
 
 /** The report for a terminal. */
@@ -10,11 +10,11 @@ export function tables({ machine, scenarios }: BenchReport): string {
 }
 
 function table({ title, floor, rows, targets, seconds, error }: ScenarioReport): string {
-  const cells = rows.map(({ subject, metric, median, min, max, ratio }) => [
+  const cells = rows.map(({ subject, metric, median, min, max, ratio, rounds }) => [
     subject === floor ? `${subject} (floor)` : subject,
     metric.name,
     figure(median, metric.unit),
-    `${figure(min, metric.unit)} – ${figure(max, metric.unit)}`,
+    spread(min, max, metric.unit, rounds),
     ratioText(ratio),
   ]);
   const widths = [0, 1, 2, 3, 4].map((i) => Math.max(0, ...cells.map((row) => row[i]!.length)));
@@ -22,8 +22,7 @@ function table({ title, floor, rows, targets, seconds, error }: ScenarioReport):
     row.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '),
   );
   const verdicts = targets.map(({ says, value, met }) => {
-    const got = value === null ? 'not measured' : String(Number(value.toPrecision(3)));
-    return `${met ? pc.green('met   ') : pc.red('missed')} ${says}: ${got}`;
+    return `${met ? pc.green('met   ') : pc.red('missed')} ${says}: ${measured(value)}`;
   });
   const failed = error === undefined ? [] : [pc.red(`ended early: ${error}`)];
   return [`${pc.bold(title)} ${pc.dim(`${Math.round(seconds)} s`)}`, ...lines, ...verdicts, ...failed].join(

@@ -13,6 +13,8 @@ import type { KeyNames } from './key-names.ts';
 
 /** Keys of one page: about 50 KB. */
 const PAGE_KEYS = 1_000;
+/** All that a report can have: whatever else lies in its hash is left alone. */
+const PAGES = Array.from({ length: REPORT_KEYS_MAX / PAGE_KEYS }, (_, i) => String(i));
 
 interface Parts {
   readonly connection: StoreConnection;
@@ -61,8 +63,8 @@ export class RedisPopularity implements Popularity {
     if (!found) onUnreadable(names.reports);
     for (let at = 0; at + 1 < (found?.length ?? 0); at += 2) {
       const name = names.report(found![at]!);
-      const pages = await connection.run(redis.hvals(name).catch(wrongType));
-      const keys = pages?.map(readPage);
+      const pages = await connection.run(redis.hmget(name, ...PAGES).catch(wrongType));
+      const keys = pages?.filter((page) => page !== null).map(readPage);
       if (!keys || keys.includes(null)) onUnreadable(name);
       const ageMs = Math.max(0, (await connection.nowMs()) - Number(found![at + 1]));
       const readable = (keys ?? []).flatMap((page) => page ?? []);

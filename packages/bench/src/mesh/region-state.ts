@@ -1,9 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Store, StoreMeta } from '@tidemark/core';
-
-export async function readMetas(store: Store): Promise<(StoreMeta | null)[]> {
-  return Promise.all((store.partitions ?? [store]).map(async (part) => (await part.read([])).meta));
-}
+import type { Store } from '@tidemark/core';
+import { readMetas } from '@tidemark/warmup';
 
 /** Resolves when an applier has set the store up, again if `since` is given. */
 export async function untilSetUp(store: Store, since?: string): Promise<void> {

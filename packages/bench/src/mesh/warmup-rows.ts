@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fillAll, keyspace, type SourceOfTruth, type Store } from '@tidemark/core';
-import { readMetas } from './region-state.ts';
+import { fillAll, fillOfCopy, keyspace, type SourceOfTruth, type Store } from '@tidemark/core';
+import { readMetas } from '@tidemark/warmup';
 import type { BenchRegions } from './bench-regions.ts';
 
 /** Rows whose changes triggers bump. */
@@ -42,22 +42,13 @@ export async function fillRows(
     );
     await fillAll(
       store,
-      keys.map((key, i) => ({
-        key,
-        version: versions[i]!,
-        scope: scopes[i]!,
-        asOf,
-        incarnation: meta!.incarnation,
-        epoch: meta!.epoch,
-        revision: meta!.revision,
-        schema: tracked.schemaVersion,
-        freshMs: TTL_MS,
-        staleMs: 0,
-        data: new TextEncoder().encode(JSON.stringify({ value: rows[i]!.value })),
-        dependencies: [],
-        replaces: null,
-        lease: null,
-      })),
+      keys.map((key, i) => {
+        const { schemaVersion: schema } = tracked;
+        const data = new TextEncoder().encode(JSON.stringify({ value: rows[i]!.value }));
+        const label = { key, version: versions[i]!, scope: scopes[i]! };
+        const value = { ...label, schema, freshMs: TTL_MS, staleMs: 0, data, dependencies: [] };
+        return fillOfCopy(value, asOf, meta!);
+      }),
     );
   }
 }

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { keyspace, type TidemarkNode } from '@tidemark/core';
 import { startRedis } from '@tidemark/testbed';
-import { keyList, peerOrigin, sourceOrigin, warm, workOf } from '@tidemark/warmup';
+import { keyList, peerOrigin, readMetas, sourceOrigin, warm, workOf } from '@tidemark/warmup';
 import type { BenchContext, Sample, Scenario } from '../scenario.ts';
 import { quantile } from '../statistics.ts';
 import { BenchRegions, untilFresh } from './bench-regions.ts';
 import { plainCopy } from './plain-copy.ts';
-import { readMetas, untilSetUp } from './region-state.ts';
+import { untilSetUp } from './region-state.ts';
 import { changeRows, fillRows, tracked, wrongValues } from './warmup-rows.ts';
 
 const ENTRIES = 1_000_000;

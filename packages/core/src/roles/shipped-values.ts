@@ -5,6 +5,7 @@ import type { Telemetry } from '../ports/telemetry.ts';
 import type { ShippedValue } from '../protocol/event.ts';
 import { compareVersions } from '../protocol/version.ts';
 import { split } from '../store/partitioned-store.ts';
+import { fillOfCopy } from '../protocol/copied-value.ts';
 
 /** They come one by one, when their writers wrote them: nothing ends together. */
 const NO_JITTER = 0;
@@ -44,21 +45,11 @@ async function fillPart(
       const known = records[i]?.value;
       if (known && compareVersions(known.version, version) >= 0) return;
       const keyspace = keyspaceOf(key)!;
-      const verdict = await store.fill({
-        key,
-        version,
-        scope,
-        asOf,
-        incarnation: meta.incarnation,
-        epoch: meta.epoch,
-        revision: meta.revision,
-        schema,
-        ...lifetime(keyspace, data, NO_JITTER),
-        data: data === null ? null : Buffer.from(data, 'base64'),
-        dependencies: [],
-        replaces: known?.filledAtMs ?? null,
-        lease: null,
-      });
+      const bytes = data === null ? null : Buffer.from(data, 'base64');
+      const life = lifetime(keyspace, data, NO_JITTER);
+      const copied = { key, version, scope, schema, ...life, data: bytes, dependencies: [] };
+      const fill = { ...fillOfCopy(copied, asOf, meta), replaces: known?.filledAtMs ?? null };
+      const verdict = await store.fill(fill);
       telemetry.record({ type: 'fill', keyspace: keyspace.name, verdict });
     }),
   );
