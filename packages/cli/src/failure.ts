@@ -4,6 +4,7 @@ import { CommanderError } from 'commander';
 
 const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
+export const EXIT_INTERRUPTED = 130;
 
 /** Ends the command with a code other than 0, when its output has said why. */
 export class ExitError extends Error {

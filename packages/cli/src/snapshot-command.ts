@@ -1,13 +1,12 @@
 import { readCopies, type CopiedBlock, type SnapshotSummary, workOf, writeSnapshot } from '@tidemark/warmup';
 import type { Command } from 'commander';
 import { connectRegion } from './connect-region.ts';
-import { ExitError } from './failure.ts';
+import { EXIT_INTERRUPTED, ExitError } from './failure.ts';
 import { type PlaceFlags, placeOf, say, withPlace } from './place-flags.ts';
 import { listKeys } from './warm-list.ts';
 
 const BLOCK = 500;
 const LINE_MS = 2_000;
-const EXIT_INTERRUPTED = 130;
 
 interface SaveFlags extends PlaceFlags {
   readonly out: string;

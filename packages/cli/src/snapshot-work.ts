@@ -4,7 +4,7 @@ import {
   openSnapshot,
   SnapshotError,
   type Work,
-  workOfCopies,
+  workOf,
 } from '@tidemark/warmup';
 
 async function* valuesIn(
@@ -30,18 +30,33 @@ export async function* keysIn(path: string, source: string): AsyncGenerator<read
   for await (const { block } of valuesIn(path, source)) yield block.values.map(({ key }) => key);
 }
 
-/** Its values of the keys on a list, with what is left of their TTLs by the wall clocks of both machines. */
-export function workIn(path: string, source: string, { keys }: KeyList, nowMs: number): AsyncIterable<Work> {
-  const wanted = new Set(keys);
-  const blocks = async function* (): AsyncGenerator<CopiedBlock> {
-    for await (const { block, savedAtMs } of valuesIn(path, source)) {
-      const ageMs = Math.max(0, nowMs - savedAtMs);
-      const values = block.values.filter(({ key, freshMs }) => wanted.has(key) && freshMs > ageMs);
-      yield {
-        asOf: block.asOf,
-        values: values.map((value) => ({ ...value, freshMs: value.freshMs - ageMs })),
-      };
-    }
-  };
-  return workOfCopies(blocks());
+/**
+ * Work for a list: the snapshot's blocks with the keys that are wanted, then the wanted keys that it has not.
+ * Copies have what is left of their TTLs, by the wall clocks of both machines; one without any is left to the origins.
+ */
+export async function* workIn(
+  path: string,
+  source: string,
+  { keys, reads }: KeyList,
+  { nowMs, size }: { readonly nowMs: number; readonly size: number },
+): AsyncGenerator<Work> {
+  const missing = new Map(keys.map((key, i) => [key, reads[i] ?? 0]));
+  let index = 0;
+  for await (const { block, savedAtMs } of valuesIn(path, source)) {
+    const ageMs = Math.max(0, nowMs - savedAtMs);
+    const wanted = block.values.filter(({ key }) => missing.has(key));
+    const values = wanted
+      .filter(({ freshMs }) => freshMs > ageMs)
+      .map((value) => ({ ...value, freshMs: value.freshMs - ageMs }));
+    yield {
+      index,
+      keys: wanted.map(({ key }) => key),
+      reads: wanted.map(({ key }) => missing.get(key)!),
+      copies: { asOf: block.asOf, values },
+    };
+    for (const { key } of wanted) missing.delete(key);
+    index += 1;
+  }
+  const rest = { keys: [...missing.keys()], reads: [...missing.values()] };
+  for (const work of workOf(rest, size)) yield { ...work, index: index + work.index };
 }

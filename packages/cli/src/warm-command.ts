@@ -2,14 +2,13 @@ import { type Duration, durationMs } from '@tidemark/core';
 import { measureWarmth, parseGate, reached, type WarmReport } from '@tidemark/warmup';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { connectRegion } from './connect-region.ts';
-import { ExitError } from './failure.ts';
+import { EXIT_INTERRUPTED, ExitError } from './failure.ts';
 import { type PlaceFlags, placeOf, say, withPlace } from './place-flags.ts';
 import { hotKeys } from './warm-list.ts';
 import { jsonScreen, percent, textScreen } from './warm-progress.ts';
 import { estimateWarm, runWarm, type WarmRequest } from './warm-run.ts';
 
 export const EXIT_NOT_WARM = 3;
-const EXIT_INTERRUPTED = 130;
 const EXIT_CODES =
   '\nExit codes: 0 warm, 1 failed, 2 wrong usage or configuration, 3 not warm enough, or stopped before the end,\n130 interrupted. After 1, 3 and 130 --resume goes on.\n';
 
@@ -89,13 +88,21 @@ function requestOf(flags: WarmFlags, signal: AbortSignal): WarmRequest {
 
 interface ReadyFlags extends PlaceFlags {
   readonly hitRate: number;
+  readonly like?: string;
 }
 
 async function ready(flags: ReadyFlags): Promise<void> {
-  const parts = await connectRegion(placeOf(flags));
+  const place = placeOf(flags);
+  const parts = await connectRegion(place);
+  const neighbour = flags.like === undefined ? null : await connectRegion({ ...place, id: flags.like });
   try {
     const { meta } = await parts.store.read([]);
-    const warmth = meta ? await measureWarmth(parts.store, await hotKeys([parts.store])) : null;
+    const warmth = meta
+      ? await measureWarmth(
+          parts.store,
+          await hotKeys([parts.store, ...(neighbour ? [neighbour.store] : [])]),
+        )
+      : null;
     const isReady = warmth !== null && (warmth.hitRate ?? 1) >= flags.hitRate;
     const known =
       warmth && warmth.hitRate !== null
@@ -108,6 +115,7 @@ async function ready(flags: ReadyFlags): Promise<void> {
     );
     if (!isReady) throw new ExitError(EXIT_NOT_WARM);
   } finally {
+    await neighbour?.close();
     await parts.close();
   }
 }
@@ -177,6 +185,7 @@ Examples:
     .description(
       'says whether a region is warm enough for the reads that it is known to get; for readiness probes',
     )
+    .option('--like <region>', 'while this region knows no reads of its own, those of that one count')
     .option('--hit-rate <share>', 'of the known reads, such as 0.9 or 90%', share, 0.9)
     .addHelpText(
       'after',

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import {
+  ConfigurationError,
   type KeyReads,
   mergePopularity,
   REPORT_KEYS_MAX,
@@ -26,8 +27,8 @@ export interface ListRequest extends Pick<KeyListOptions, 'keyspaces' | 'match' 
 export async function listKeys(request: ListRequest): Promise<KeyList> {
   const { keysFile, sql, given, store, peers, source, ...narrow } = request;
   if (keysFile !== undefined) return keyList({ ...narrow, others: pagesOf(keysFile) });
-  if (given) return keyList({ ...narrow, others: given });
   if (sql !== undefined) return keyList({ ...narrow, hot: await queried(source, sql) });
+  if (given) return keyList({ ...narrow, others: given });
   const hot = await hotKeys([store, ...peers]);
   const list = await keyList({ ...narrow, hot, ...(peers[0] && { others: peers[0].keys() }) });
   if (list.keys.length === 0) {
@@ -38,11 +39,14 @@ export async function listKeys(request: ListRequest): Promise<KeyList> {
   return list;
 }
 
-/** Of the first store that knows: a region that is new borrows its neighbour's. */
+/** Of the first store that knows: a region that is new borrows its neighbour's. Rejects while its own store is away. */
 export async function hotKeys(stores: readonly Store[]): Promise<readonly KeyReads[]> {
-  for (const { popularity } of stores) {
+  for (const [i, { popularity }] of stores.entries()) {
     if (!popularity) continue;
-    const hot = await mergePopularity(popularity.reports(), REPORT_KEYS_MAX).catch(() => []);
+    const hot = await mergePopularity(popularity.reports(), REPORT_KEYS_MAX).catch((error: unknown) => {
+      if (i === 0) throw error;
+      return [];
+    });
     if (hot.length > 0) return hot;
   }
   return [];
@@ -52,7 +56,7 @@ async function queried({ db }: SourceOfTruth<SqlExecutor>, sql: string): Promise
   const rows = await db.query<{ key?: unknown; reads?: unknown }>(sql);
   return rows.map(({ key, reads }) => {
     if (typeof key !== 'string') {
-      throw new WarmupError(
+      throw new ConfigurationError(
         `--sql must give a text column "key", such as: select 'city:' || id as key from cities`,
       );
     }

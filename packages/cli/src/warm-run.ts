@@ -1,4 +1,4 @@
-import { startNode, type Store } from '@tidemark/core';
+import { ConfigurationError, startNode, type Store } from '@tidemark/core';
 import { redisStore } from '@tidemark/redis';
 import { loadRegions } from '@tidemark/regions';
 import {
@@ -80,7 +80,7 @@ async function withOrigins<T>(request: WarmRequest, work: (opened: Opened) => Pr
       if (i === 0 && snapshotOf(request) !== null) continue;
       if (each === 'source') {
         if (request.keyspacesModule === undefined) {
-          throw new WarmupError(
+          throw new ConfigurationError(
             '--from source needs --keyspaces, the module that exports how keys are loaded',
           );
         }
@@ -93,10 +93,11 @@ async function withOrigins<T>(request: WarmRequest, work: (opened: Opened) => Pr
       }
       const id = /^peer:(.+)$/.exec(each)?.[1];
       if (id === undefined)
-        throw new WarmupError(
+        throw new ConfigurationError(
           `--from takes peer:REGION, source, or first of all snapshot:FILE, not ${JSON.stringify(each)}`,
         );
-      if (id === request.id) throw new WarmupError(`${id} can't be warmed from itself; name another region`);
+      if (id === request.id)
+        throw new ConfigurationError(`${id} can't be warmed from itself; name another region`);
       const peer = await redisStore({ url: set.get(id).endpoints.redis, namespace, commandTimeoutMs: 5_000 });
       closing.push(() => peer.close());
       peers.push(peer);
@@ -170,7 +171,10 @@ export function runWarm(request: WarmRequest): Promise<WarmReport> {
       store,
       origins,
       prover,
-      work: snapshot === null ? workOf(list, batch) : workIn(snapshot, source, list, Date.now()),
+      work:
+        snapshot === null
+          ? workOf(list, batch)
+          : workIn(snapshot, source, list, { nowMs: Date.now(), size: batch }),
       keysKnown: list.keys.length,
       readsKnown: list.reads.reduce((a, b) => a + b, 0),
       resume: state,

@@ -91,7 +91,11 @@ export class WarmStateFile {
       });
     }
     const { format, state, batch, of } = saved ?? {};
-    const sound = Number.isInteger(state?.done) && Array.isArray(state?.ahead) && state?.counts !== undefined;
+    const sound =
+      Number.isInteger(state?.done) &&
+      Array.isArray(state?.ahead) &&
+      state?.counts !== undefined &&
+      state?.life !== undefined;
     if (format !== FORMAT || !sound || !Number.isInteger(batch) || typeof of !== 'string') {
       throw new WarmupError(`${this.#path} is no state of this release; begin anew without --resume`);
     }

@@ -261,6 +261,13 @@ describe('tidemark warm', () => {
     expect(Object.values(refused).reduce((a, b) => a + b, 0)).toBe(100);
     const { values, wrong } = await compared();
     expect([values, wrong]).toEqual([ROWS - 100, []]);
+    // What it can't give is left to the next origin.
+    await emptyEu();
+    const mixed = await cli(
+      ...warmArgs('--from', `snapshot:${file}`, 'source', ...KEYSPACES, '--source-qps', '100000'),
+    );
+    expect([mixed.code, reportIn(mixed.out).filled]).toEqual([0, ROWS]);
+    expect(await loadsNoted()).toEqual({ loads: 100, keys: 100 });
     await writeFile(file, (await readFile(file)).subarray(0, 5_000));
     const cut = await cli(...warmArgs('--from', `snapshot:${file}`));
     expect([cut.code, JSON.parse(cut.err)]).toMatchObject([1, { error: { code: 'E_SNAPSHOT' } }]);
@@ -270,6 +277,14 @@ describe('tidemark warm', () => {
     await emptyEu();
     for (let id = 1; id <= 200; id += 1) for (let i = 0; i < 3; i += 1) await us.node.get(noted, { id });
     await us.node.regionHotKeys(1); // Puts its counts down.
+    for (const wrong of [
+      ['--from', 'nowhere'],
+      ['--from', 'peer:eu'],
+      ['--from', 'peer:us', '--until', 'coverage=0'],
+    ]) {
+      const { code, err } = await cli(...warmArgs(...wrong));
+      expect([code, JSON.parse(err)]).toMatchObject([2, { error: { code: 'E_CONFIGURATION' } }]);
+    }
     const plan = await cli(...warmArgs('--from', 'peer:us', 'source', ...KEYSPACES, '--dry-run'));
     const said = JSON.parse(plan.out) as Record<string, number>;
     expect(said).toMatchObject({ type: 'plan' });
@@ -294,6 +309,9 @@ describe('tidemark warm', () => {
       0,
       { ready: true, initialised: true, hitRate: null },
     ]);
+    // Unless it is asked to be ready for the reads of a neighbour.
+    const like = await cli('ready', ...inEu, '--like', 'us');
+    expect([like.code, like.out]).toEqual([3, expect.stringContaining('not ready: hit rate')]);
     await eu.store.popularity!.report('a node', [
       { key: 'item:1', reads: 60 },
       { key: 'item:99999', reads: 40 }, // No region has it.

@@ -1,8 +1,8 @@
-import { WarmupError } from './warmup-error.ts';
+import { ConfigurationError } from '@tidemark/core';
 
 /** When a region is warm enough. */
 export interface Gate {
-  /** `coverage`: of the list, each key as heavy as its reads. `hit-rate`: of the reads that are known to come. */
+  /** `coverage`: of the keys. `hit-rate`: of the reads that are known. */
   readonly what: 'coverage' | 'hit-rate';
   /** 0 to 1. */
   readonly atLeast: number;
@@ -11,13 +11,13 @@ export interface Gate {
 /**
  * Reads `coverage=95%` or `hit-rate=0.9`.
  *
- * @throws WarmupError for anything else
+ * @throws ConfigurationError for anything else
  */
 export function parseGate(text: string): Gate {
   const match = /^(coverage|hit-rate)=(\d+(?:\.\d+)?)(%?)$/.exec(text);
   const atLeast = match ? Number(match[2]) / (match[3] === '%' ? 100 : 1) : Number.NaN;
   if (!match || !(atLeast > 0 && atLeast <= 1)) {
-    throw new WarmupError(
+    throw new ConfigurationError(
       `a gate is coverage=95% or hit-rate=0.9, from above 0 to 100%, not ${JSON.stringify(text)}`,
     );
   }

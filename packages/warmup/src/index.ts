@@ -1,4 +1,5 @@
 export type { CopiedBlock } from './copied-block.ts';
+export { readMetas } from './fill-copies.ts';
 export { type Gate, parseGate } from './gate.ts';
 export { type KeyList, keyList, type KeyListOptions } from './key-list.ts';
 export { type Loaded, type Origin, peerOrigin, type Prover } from './origin.ts';
@@ -15,5 +16,5 @@ export {
 } from './warm.ts';
 export { measureWarmth, type Warmth } from './warmth.ts';
 export { WarmupError } from './warmup-error.ts';
-export { type Work, workOf, workOfCopies } from './work.ts';
+export { type Work, workOf } from './work.ts';
 export * from './snapshot/index.ts';

@@ -51,18 +51,20 @@ export interface WarmState {
   /** Batches after it that are done too: at most as many as run at once. */
   readonly ahead: readonly number[];
   readonly counts: WarmCounts;
+  /** Incarnations of the store that was filled; null before the first batch. */
+  readonly life: string | null;
 }
 
-export const NOTHING_DONE: WarmState = { done: 0, ahead: [], counts: NO_COUNTS };
+export const NOTHING_DONE: WarmState = { done: 0, ahead: [], counts: NO_COUNTS, life: null };
 
 export function isDone({ done, ahead }: WarmState, index: number): boolean {
   return index < done || ahead.includes(index);
 }
 
 /** The state after one more batch. */
-export function withBatch(state: WarmState, index: number, counts: WarmCounts): WarmState {
+export function withBatch(state: WarmState, index: number, counts: WarmCounts, life: string): WarmState {
   let { done } = state;
   const ahead = new Set(state.ahead).add(index);
   while (ahead.delete(done)) done += 1;
-  return { done, ahead: [...ahead], counts: addCounts(state.counts, counts) };
+  return { done, ahead: [...ahead], counts: addCounts(state.counts, counts), life };
 }

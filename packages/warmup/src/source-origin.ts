@@ -5,6 +5,7 @@ import {
   type Params,
   type ParamTypes,
   type Store,
+  TidemarkError,
   type TidemarkNode,
 } from '@tidemark/core';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,6 +34,14 @@ interface SourceParts {
 const BATCH_MAX = 100;
 const BATCHES_PER_SECOND = 50;
 const SLOWDOWN_MAX = 2;
+/** The source, not a key of it, is what failed. */
+const AWAY = new Set([
+  'E_SOURCE_UNAVAILABLE',
+  'E_SOURCE_REPLACED',
+  'E_CIRCUIT_OPEN',
+  'E_LOAD_TIMEOUT',
+  'E_OVERLOADED',
+]);
 
 /**
  * The source of truth: ordinary reads of a node, under the leases of its region, so that neither live traffic nor
@@ -43,23 +52,35 @@ export function sourceOrigin({ node, keyspaces, store, budget, onPace }: SourceP
   const rule = { rateMax: budget.loadsPerSecond, slowdownMax: budget.slowdownMax ?? SLOWDOWN_MAX };
   let pace: Pace | null = null;
 
+  async function loadPaced(
+    keyspace: AnyKeyspace,
+    keys: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const turn = paced(pace ?? newPace(rule, performance.now()), keys.length, performance.now());
+    pace = turn.pace;
+    await sleep(Math.max(0, turn.atMs - performance.now()), undefined, { signal });
+    const startedAtMs = performance.now();
+    const params = keys.map((key) => keyspace.params(key) as Params<ParamTypes>);
+    let failure: unknown = null;
+    try {
+      await node.getMany(keyspace, params, { consistency: 'eventual' });
+    } catch (error) {
+      failure = error;
+    }
+    pace = learned(pace, rule, failure === null ? performance.now() - startedAtMs : null);
+    onPace?.(pace.rate);
+    if (failure === null) return;
+    if (failure instanceof TidemarkError && AWAY.has(failure.code)) throw failure;
+    // One key that can't be loaded must not take its neighbours with it.
+    if (keys.length > 1) for (const key of keys) await loadPaced(keyspace, [key], signal);
+  }
+
   async function batch(keyspace: AnyKeyspace, keys: readonly string[], signal: AbortSignal): Promise<Loaded> {
     const missing = await missingOf(store, keyspace, keys);
     const there = keys.length - missing.length;
     if (missing.length === 0) return { filled: 0, there, rest: [] };
-    const turn = paced(pace ?? newPace(rule, performance.now()), missing.length, performance.now());
-    pace = turn.pace;
-    await sleep(Math.max(0, turn.atMs - performance.now()), undefined, { signal });
-    const startedAtMs = performance.now();
-    let failed = false;
-    const params = missing.map((key) => keyspace.params(key) as Params<ParamTypes>);
-    try {
-      await node.getMany(keyspace, params, { consistency: 'eventual' });
-    } catch {
-      failed = true;
-    }
-    pace = learned(pace, rule, failed ? null : performance.now() - startedAtMs);
-    onPace?.(pace.rate);
+    await loadPaced(keyspace, missing, signal);
     // What the store took is what counts: a load that succeeded may have been refused.
     const rest = await missingOf(store, keyspace, missing);
     return { filled: missing.length - rest.length, there, rest };

@@ -39,7 +39,9 @@ export async function warmBatch(parts: BatchParts, work: Work): Promise<WarmCoun
 
   if (work.copies) {
     const { copies } = work;
-    await fillNow(parts, async () => ({ blocks: [copies], without: [] }), take);
+    const known = new Set(copies.values.map(({ key }) => key));
+    const without = work.keys.filter((key) => !known.has(key));
+    await fillNow(parts, async () => ({ blocks: [copies], without }), take);
   }
   for (const origin of origins) {
     if (rest.length === 0) break;

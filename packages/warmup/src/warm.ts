@@ -1,5 +1,6 @@
-import type { Store } from '@tidemark/core';
+import { type Store, StoreUnavailableError } from '@tidemark/core';
 import pRetry from 'p-retry';
+import { readMetas } from './fill-copies.ts';
 import type { Gate } from './gate.ts';
 import type { Origin, Prover } from './origin.ts';
 import { isDone, NOTHING_DONE, type WarmCounts, type WarmState, withBatch } from './progress.ts';
@@ -11,7 +12,7 @@ import type { Work } from './work.ts';
 export interface WarmPlan {
   /** Of the region that is warmed. */
   readonly store: Store;
-  /** Batches in the order of their worth; see `workOf` and `workOfCopies`. */
+  /** Batches in the order of their worth; see `workOf`. */
   readonly work: AsyncIterable<Work> | Iterable<Work>;
   /** Known reads of all work; 0 when nobody knows. */
   readonly readsKnown: number;
@@ -105,17 +106,18 @@ export async function warm(plan: WarmPlan): Promise<WarmReport> {
           minTimeout: RETRY_FIRST_MS,
           randomize: true,
           signal,
+          shouldRetry: ({ error }) => !isOwnStores(origin, error),
         });
       } catch (error) {
-        if (signal.aborted) throw error;
+        if (signal.aborted || isOwnStores(origin, error)) throw error;
         if (!away.has(origin)) plan.onAway?.(origin.name, error);
         away.add(origin);
         return null;
       }
     },
   };
-  const patiently = (work: Work): Promise<WarmCounts> =>
-    pRetry(() => warmBatch(parts, work), {
+  const patiently = (work: Work): Promise<{ counts: WarmCounts; life: string }> =>
+    pRetry(async () => ({ counts: await warmBatch(parts, work), life: await lifeOf(store) }), {
       retries: Number.POSITIVE_INFINITY,
       maxRetryTime: plan.patienceMs ?? PATIENCE_MS,
       minTimeout: RETRY_FIRST_MS,
@@ -130,9 +132,10 @@ export async function warm(plan: WarmPlan): Promise<WarmReport> {
       const next = await iterator.next();
       if (next.done) return;
       if (isDone(state, next.value.index)) continue;
-      let counts: WarmCounts;
+      let batch: { readonly counts: WarmCounts; readonly life: string };
       try {
-        counts = await patiently(next.value);
+        batch = await patiently(next.value);
+        assertSameLife(state, batch.life);
       } catch (error) {
         if (signal.aborted) return;
         stopping.abort();
@@ -142,7 +145,7 @@ export async function warm(plan: WarmPlan): Promise<WarmReport> {
               cause: error,
             });
       }
-      state = withBatch(state, next.value.index, counts);
+      state = withBatch(state, next.value.index, batch.counts, batch.life);
       plan.save?.(state);
       const progress = progressOf(plan, state, startedAtMs);
       plan.onProgress?.(progress);
@@ -160,6 +163,23 @@ export async function warm(plan: WarmPlan): Promise<WarmReport> {
   const missed = (state.counts.refused.absent ?? 0) > 0 && away.size > 0;
   const outcome = stopped ?? (asked?.aborted ? 'interrupted' : missed ? 'incomplete' : 'complete');
   return { outcome, away: [...away].map(({ name }) => name), ...progressOf(plan, state, startedAtMs) };
+}
+
+/** What loads reads the region's own store: that being away says nothing of the origin. */
+function isOwnStores(origin: Origin, error: unknown): boolean {
+  return origin.kind === 'loads' && error instanceof StoreUnavailableError;
+}
+
+async function lifeOf(store: Store): Promise<string> {
+  return (await readMetas(store)).map((meta) => meta?.incarnation ?? '').join(' ');
+}
+
+/** What was filled into an earlier life is gone: counting it would call a cold region warm. */
+function assertSameLife({ life }: WarmState, now: string): void {
+  if (life === null || life === now) return;
+  throw new WarmupError(
+    'the region was emptied since this warm-up began, and has lost what that filled: begin anew, without --resume',
+  );
 }
 
 function iteratorOf(work: WarmPlan['work']): AsyncIterator<Work> | Iterator<Work> {

@@ -8,7 +8,7 @@ export interface Work {
   readonly keys: readonly string[];
   /** Of the keys, in their order, as far as they are known. */
   readonly reads: readonly number[];
-  /** Values that are at hand already; left out: the origins are asked. */
+  /** Values of some of the keys that are at hand already; for the others the origins are asked. */
   readonly copies?: CopiedBlock;
 }
 
@@ -16,14 +16,5 @@ export interface Work {
 export function* workOf({ keys, reads }: KeyList, size: number): Generator<Work> {
   for (let at = 0, index = 0; at < keys.length; at += size, index += 1) {
     yield { index, keys: keys.slice(at, at + size), reads: reads.slice(at, at + size) };
-  }
-}
-
-/** Batches of copies, such as a snapshot's blocks. */
-export async function* workOfCopies(blocks: AsyncIterable<CopiedBlock>): AsyncGenerator<Work> {
-  let index = 0;
-  for await (const copies of blocks) {
-    yield { index, keys: copies.values.map(({ key }) => key), reads: [], copies };
-    index += 1;
   }
 }

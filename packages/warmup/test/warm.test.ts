@@ -1,4 +1,5 @@
-import { StoreUnavailableError } from '@tidemark/core';
+import { keyspace, startNode, StoreUnavailableError } from '@tidemark/core';
+import type { MemoryDb } from '@tidemark/memory';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   keyList,
@@ -159,6 +160,39 @@ describe('several origins', () => {
     expect(regions.eu.stats().loads).toBe(COUNT);
   });
 
+  it('a source that is down is no complete warm-up', async () => {
+    await regions.source.close();
+    const report = await run({ origins: [fromSource()] }, listOf({ top: 60 }));
+    expect(report).toMatchObject({ outcome: 'incomplete', away: ['source'], refused: { absent: 60 } });
+  });
+
+  it('a row that can not be loaded takes no other key with it', async () => {
+    const poisoned = keyspace<{ id: 'int' }, { value: number }, MemoryDb>({
+      name: 'row',
+      params: { id: 'int' },
+      load: ({ id }, { db }) => db.get(`row:${id}`),
+      async loadMany(params, { db }) {
+        if (params.some(({ id }) => id === 5)) throw new Error('a row of another shape');
+        return Promise.all(params.map(({ id }) => db.get<{ value: number }>(`row:${id}`)));
+      },
+    });
+    const { eu } = regions.stores;
+    const node = await startNode({ keyspaces: [poisoned], store: eu, source: regions.source, hotKeysMax: 0 });
+    const budget = { loadsPerSecond: 1_000 };
+    const origin = sourceOrigin({ node, keyspaces: [poisoned], store: eu, budget });
+    const report = await run({ origins: [origin] }, listOf({ top: 60 }));
+    await node.close();
+    expect(report).toMatchObject({ outcome: 'complete', away: [], filled: 60 });
+  });
+
+  it('copies at hand that are not all of a batch leave the rest to the origins', async () => {
+    const { blocks } = await readCopies(regions.stores.us, ['row:1', 'row:2']);
+    const work = [{ index: 0, keys: ['row:1', 'row:2', 'row:3'], reads: [], copies: blocks[0]! }];
+    const report = await run({ work, origins: [fromSource()], keysKnown: 3 });
+    expect(report).toMatchObject({ filled: 3, coverage: 1, refused: {} });
+    expect(regions.eu.stats().loads).toBe(1);
+  });
+
   it('keys of a keyspace that the source can not load are left out', async () => {
     const list = keyList({ others: [['row:1', 'other:1', 'row:x']] });
     expect(await run({ origins: [fromSource()] }, list)).toMatchObject({ filled: 1, refused: { absent: 2 } });
@@ -171,15 +205,31 @@ describe('a warm-up goes on', () => {
     await run({ save: (state) => states.push(state), concurrency: 3 });
     expect(states).toHaveLength(COUNT / 50);
     for (const resume of states) {
-      regions.stores.eu.clear();
-      await expect.poll(async () => (await regions.stores.eu.read([])).meta).not.toBeNull();
-      const report = await run({ resume });
-      const before = resume.counts.filled;
-      expect(report).toMatchObject({ outcome: 'complete', filled: COUNT, keys: COUNT });
-      const { records } = await regions.stores.eu.read((await listOf()).keys);
-      const kept = records.filter((record) => record?.value).length;
-      expect(kept).toBe(COUNT - before);
+      let copied = 0;
+      const counted = interrupted(regions.stores.us, async (keys) => {
+        copied += keys.filter((key) => key.startsWith('row:')).length;
+      });
+      const report = await run({ resume, origins: [peerOrigin('us', counted)] });
+      expect(report).toMatchObject({ outcome: 'complete', keys: COUNT, coverage: 1 });
+      expect([copied, report.keysNow]).toEqual([COUNT - resume.counts.keys, COUNT - resume.counts.keys]);
     }
+  });
+
+  it('not in a store that has lost what it did: that is said, and not counted as warm', async () => {
+    const states: WarmState[] = [];
+    await run({ save: (state) => states.push(state) });
+    regions.stores.eu.clear();
+    await expect.poll(async () => (await regions.stores.eu.read([])).meta).not.toBeNull();
+    await expect(run({ resume: states[3]! })).rejects.toMatchObject({
+      code: 'E_WARMUP',
+      message: expect.stringContaining('without --resume') as string,
+    });
+    let batches = 0;
+    const emptying = interrupted(regions.stores.us, async ([key]) => {
+      batches += key!.startsWith('row:') ? 1 : 0;
+      if (batches === 4) regions.stores.eu.clear();
+    });
+    await expect(run({ origins: [peerOrigin('us', emptying)] })).rejects.toMatchObject({ code: 'E_WARMUP' });
   });
 
   it('stops at the gate, at the budget, at the deadline and when it is asked to', async () => {
@@ -225,7 +275,7 @@ describe('a list', () => {
   it.each(['coverage', 'coverage=0', 'coverage=101%', 'hit-rate=1.5', 'misses=1', 'coverage=-1'])(
     'a gate %s is refused',
     (text) => {
-      expect(() => parseGate(text)).toThrow(expect.objectContaining({ code: 'E_WARMUP' }));
+      expect(() => parseGate(text)).toThrow(expect.objectContaining({ code: 'E_CONFIGURATION' }));
     },
   );
 });

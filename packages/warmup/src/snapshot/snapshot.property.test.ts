@@ -1,11 +1,15 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { runs } from '@tidemark/conformance/property';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CopiedBlock } from '../copied-block.ts';
+import { encode } from '@msgpack/msgpack';
 import { openSnapshot } from './open-snapshot.ts';
+import { END, MAGIC } from './snapshot-format.ts';
 import { writeSnapshot } from './write-snapshot.ts';
 
 const HEADER = { source: 'shop', region: 'us', savedAtMs: 1_700_000_000_000 };
@@ -80,6 +84,24 @@ const SMALL: CopiedBlock[] = [1, 2].map((n) => ({
   ],
 }));
 
+/** `SMALL` as release 0.1 saved it. It never changes. */
+const GOLDEN = [
+  'dGlkZW1hcmsgc25hcHNob3QKAQAAACdw/k/nPEThnzQhH1fNWEEKdBYK3gYEDh/+xxCaBc0EIx+LCAAAAAAAAAObwrikOCO/',
+  'YFFp8XkGBsbu808zGACZ/xPpEwAAAAIAAAAqxbjmB04vB6DgU99RKjsfgZUZg3tNKUp+y0sszQFyhxYfiwgAAAAAAAADm8zI',
+  'OnHmsuTMkkorQ0ZGBkZOhiOMjBMA0zTfQxYAAAACAAAAKlZUzN9w/mBgbJbSagrZvtFTcgwn8BhhIuQFgvMpEcRtH4sIAAAA',
+  'AAAAA5vMyDpx5rLkzJJKKyNGJgZGToYjjEwTANQ9ncgWAAAAAwAAADr2ZiiBSrhIqvydHlo8WW/w4YYjfDdSuDg+Hn23Kz20',
+  '9B+LCAAAAAAAAAObzMR0ROHEBMYqQTfTj1VeHvsXqy2vdmqabpfs9/Xr191/ipSsaiUAN84c8yUAAABlbmQgb2Ygc25hcHNo',
+  'b3QK',
+].join('');
+
+function framed(kind: number, payload: Uint8Array): Buffer {
+  const body = gzipSync(payload);
+  const head = Buffer.alloc(5);
+  head[0] = kind;
+  head.writeUInt32BE(body.length, 1);
+  return Buffer.concat([head, createHash('sha256').update(head).update(body).digest(), body]);
+}
+
 describe('a snapshot', () => {
   it('comes back as it was saved', async () => {
     await fc.assert(
@@ -116,6 +138,17 @@ describe('a snapshot', () => {
     const trailer = empty.subarray(empty.indexOf(3, 60));
     await writeFile(path, Buffer.concat([two.subarray(0, two.length - trailer.length), trailer]));
     await expect(readBack()).rejects.toMatchObject({ code: 'E_SNAPSHOT' });
+  });
+
+  it('of release 0.1 stays readable, and one of a later release is refused', async () => {
+    await writeFile(path, Buffer.from(GOLDEN, 'base64'));
+    expect(plain(await readBack())).toEqual(plain(SMALL));
+    const later = framed(1, encode([2, 'shop', 'us', 0, 'something new']));
+    await writeFile(path, Buffer.concat([MAGIC, later, END]));
+    await expect(readBack()).rejects.toMatchObject({
+      code: 'E_SNAPSHOT',
+      message: expect.stringContaining('later release') as string,
+    });
   });
 
   it('that is interrupted leaves no file, and the one of before as it was', async () => {
