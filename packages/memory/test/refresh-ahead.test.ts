@@ -62,6 +62,23 @@ describe('hot keys', () => {
     expect(region.nodes[0]!.hotKeys().map(({ key }) => key)).not.toContain('row:1');
   });
 
+  it('of the region count each read, those that L1 answered last and of what it dropped as well', async () => {
+    Object.assign(loader, { takesMs: 0, failing: null, value: 'first' });
+    region = await virtualRegion({ keyspaces: [rows] });
+    const [node] = region.nodes;
+    for (let i = 0; i < 4; i += 1) await region.runtime.settle(node!.get(rows, { id: 1 }));
+    for (let i = 0; i < 3; i += 1) await region.runtime.settle(node!.get(rows, { id: 2 }));
+    await region.runtime.settle(node!.write(async (tx) => tx.set('row:2', 'new')));
+    await region.runtime.advance(1_000);
+    const expected = [
+      { key: 'row:1', reads: 4 },
+      { key: 'row:2', reads: 3 },
+    ];
+    expect(await region.runtime.settle(node!.regionHotKeys())).toEqual(expected);
+    // Asking is not counted, nor is anything counted twice.
+    expect(await region.runtime.settle(node!.regionHotKeys())).toEqual(expected);
+  });
+
   it('of the region are those of all its nodes, the ones that left included', async () => {
     Object.assign(loader, { takesMs: 0, failing: null, value: 'first' });
     region = await virtualRegion({ keyspaces: [rows], nodes: 3 });

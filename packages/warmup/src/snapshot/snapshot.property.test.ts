@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CopiedBlock } from '../copied-block.ts';
 import { encode } from '@msgpack/msgpack';
 import { openSnapshot } from './open-snapshot.ts';
-import { END, MAGIC } from './snapshot-format.ts';
+import { END, FRAME_HEAD, MAGIC } from './snapshot-format.ts';
 import { writeSnapshot } from './write-snapshot.ts';
 
 const HEADER = { source: 'shop', region: 'us', savedAtMs: 1_700_000_000_000 };
@@ -94,6 +94,17 @@ const GOLDEN = [
   'b3QK',
 ].join('');
 
+/** The frames of a good file. */
+function frames(file: Buffer): Buffer[] {
+  const found: Buffer[] = [];
+  for (let at = MAGIC.length; at < file.length - END.length;) {
+    const next = at + FRAME_HEAD + file.readUInt32BE(at + 1);
+    found.push(file.subarray(at, next));
+    at = next;
+  }
+  return found;
+}
+
 function framed(kind: number, payload: Uint8Array): Buffer {
   const body = gzipSync(payload);
   const head = Buffer.alloc(5);
@@ -129,15 +140,20 @@ describe('a snapshot', () => {
     expect(JSON.stringify(plain(await readBack()))).toBe(right);
   });
 
-  it('of which blocks were taken out is not whole', async () => {
-    await writeSnapshot(path, HEADER, each([]));
-    const empty = await readFile(path);
+  it('of which a block was taken out, or is there twice, is not whole', async () => {
     await writeSnapshot(path, HEADER, each(SMALL));
-    const two = await readFile(path);
-    // The header and the blocks of one file, the trailer of another.
-    const trailer = empty.subarray(empty.indexOf(3, 60));
-    await writeFile(path, Buffer.concat([two.subarray(0, two.length - trailer.length), trailer]));
-    await expect(readBack()).rejects.toMatchObject({ code: 'E_SNAPSHOT' });
+    const [head, one, two, trailer] = frames(await readFile(path));
+    for (const kept of [
+      [head!, one!, trailer!],
+      [head!, two!, one!, trailer!],
+      [head!, one!, one!, two!, trailer!],
+    ]) {
+      await writeFile(path, Buffer.concat([MAGIC, ...kept, END]));
+      await expect(readBack()).rejects.toMatchObject({
+        code: 'E_SNAPSHOT',
+        message: expect.stringContaining('not whole') as string,
+      });
+    }
   });
 
   it('of release 0.1 stays readable, and one of a later release is refused', async () => {
