@@ -6,6 +6,7 @@ import { resync } from '../src/mesh/resync.ts';
 import { warmup } from '../src/mesh/warmup.ts';
 import { writeOverhead } from '../src/mesh/writes.ts';
 import type { Sample, Scenario } from '../src/scenario.ts';
+import { lostMessage } from '../src/scenarios/lost-message.ts';
 
 async function quickly(scenario: Scenario): Promise<Sample[]> {
   const context = { rounds: 1, quick: true, signal: new AbortController().signal, progress: () => {} };
