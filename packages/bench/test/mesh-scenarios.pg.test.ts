@@ -16,17 +16,23 @@ async function quickly(scenario: Scenario): Promise<Sample[]> {
 }
 
 // Figures are the machine's; that a scenario runs, and yields what its table, floor and targets name, is ours.
-it.each([propagationRegion, propagationCross, writeOverhead, relayThroughput, resync, replay, warmup])(
-  '$name measures what it declares',
-  async (scenario) => {
-    const samples = await quickly(scenario);
-    const subjects = new Set(samples.map(({ subject }) => subject));
-    const metrics = new Set(samples.map(({ metric }) => metric));
-    expect(metrics).toEqual(new Set(scenario.metrics.map(({ name }) => name)));
-    expect(samples.every(({ value }) => Number.isFinite(value) && value >= 0)).toBe(true);
-    if (scenario.floor !== null) expect(subjects).toContain(scenario.floor);
-    for (const { subject, metric } of scenario.targets) {
-      expect(samples.some((sample) => sample.subject === subject && sample.metric === metric)).toBe(true);
-    }
-  },
-);
+it.each([
+  lostMessage,
+  propagationRegion,
+  propagationCross,
+  writeOverhead,
+  relayThroughput,
+  resync,
+  replay,
+  warmup,
+])('$name measures what it declares', async (scenario) => {
+  const samples = await quickly(scenario);
+  const subjects = new Set(samples.map(({ subject }) => subject));
+  const metrics = new Set(samples.map(({ metric }) => metric));
+  expect(metrics).toEqual(new Set(scenario.metrics.map(({ name }) => name)));
+  expect(samples.every(({ value }) => Number.isFinite(value) && value >= 0)).toBe(true);
+  if (scenario.floor !== null) expect(subjects).toContain(scenario.floor);
+  for (const { subject, metric } of scenario.targets) {
+    expect(samples.some((sample) => sample.subject === subject && sample.metric === metric)).toBe(true);
+  }
+});
