@@ -15,14 +15,15 @@ const PARENT_POLL_MS = 250;
 export function run(file, args, { cwd, env, input = 'ignore', output = 'inherit' } = {}) {
   return new Promise((resolve, reject) => {
     const to = output === 'stderr' ? 2 : output;
-    const child = spawn(file, [...args], { cwd, env, stdio: [input, to, to], detached: true });
     let code = 0;
+    /** @type {import('node:child_process').ChildProcess | undefined} */
+    let child;
     /** @type {NodeJS.Timeout | undefined} */
     let timer;
     /** @param {NodeJS.Signals} signal */
     const toGroup = (signal) => {
       try {
-        if (child.pid !== undefined) process.kill(-child.pid, signal);
+        if (child?.pid !== undefined) process.kill(-child.pid, signal);
       } catch {
         // The group is gone.
       }
@@ -35,16 +36,19 @@ export function run(file, args, { cwd, env, input = 'ignore', output = 'inherit'
       timer = setTimeout(toGroup, GRACE_MS, 'SIGKILL');
     };
     const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
+    // Before there is a child: one that is told of before it can be ended would be left behind.
     for (const signal of signals) process.on(signal, forward);
+    child = spawn(file, [...args], { cwd, env, stdio: [input, to, to], detached: true });
     const npm = setInterval(() => {
       if (npmIsGone()) forward('SIGTERM');
     }, PARENT_POLL_MS);
     const done = () => {
       clearInterval(npm);
-      for (const signal of signals) process.off(signal, forward);
       clearTimeout(timer);
+      // Who was interrupted still swallows the signal's echoes, and ends with the code of the first.
+      if (code === 0) for (const signal of signals) process.off(signal, forward);
       // Workers of a program that was interrupted.
-      if (code !== 0) toGroup('SIGKILL');
+      else toGroup('SIGKILL');
     };
     child.once('error', (error) => {
       done();

@@ -54,6 +54,16 @@ it.each([
   expect(exists(pid)).toBe(false);
 });
 
+it('ends with the code of the first signal when its echo comes after the program has ended', async () => {
+  const child = start(process.execPath, [FIXTURE]);
+  await pidOfChild();
+  const exited = once(child, 'exit');
+  child.kill('SIGINT');
+  await vi.waitFor(() => expect(output).toContain('run ended'), { timeout: 10_000 });
+  child.kill('SIGINT');
+  expect(await exited).toEqual([130, null]);
+});
+
 it('ends the program when the npm that started it is killed', async () => {
   const env = { ...process.env, npm_lifecycle_event: 'test' };
   // A shell that does not become the program, as npm's does not.
