@@ -18,7 +18,7 @@ await main(async () => {
     const code = await run(
       'npm',
       ['ci', '--workspaces=false', '--no-audit', '--no-fund', '--loglevel=error'],
-      { cwd: PEERS },
+      { cwd: PEERS, output: 'stderr' },
     );
     if (code !== 0) return code;
   }

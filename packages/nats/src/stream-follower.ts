@@ -16,7 +16,11 @@ import {
 import { delay, type Link } from './link.ts';
 
 const REQUEST_TIMEOUT_MS = 2_000;
-const EXPIRES_MS = 3_000;
+/**
+ * A request that expires is renewed one round trip later, and a message of that moment waits for it: at 3 s and 80 ms
+ * that was every fortieth. Nothing needs it short: missed heartbeats and reconnects end a consumer.
+ */
+const EXPIRES_MS = 300_000;
 const HEARTBEAT_MS = 500;
 const MISSED_MAX = 4;
 const INACTIVE_MS = 30_000;
