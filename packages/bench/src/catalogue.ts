@@ -1,3 +1,4 @@
+import { coldStart } from './mesh/cold-start.ts';
 import { propagationCross, propagationRegion } from './mesh/propagation.ts';
 import { relayThroughput } from './mesh/relay.ts';
 import { resync } from './mesh/resync.ts';
@@ -32,4 +33,5 @@ export const SCENARIOS: readonly Scenario[] = [
   redisDown,
   replay,
   warmup,
+  coldStart,
 ];

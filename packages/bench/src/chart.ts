@@ -2,9 +2,63 @@ import { parse, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
 import type { ScenarioReport } from './report.ts';
 
-/** The scenario's medians as horizontal bars, one panel for each metric, as SVG. */
-export async function chart({ title, rows }: ScenarioReport): Promise<string> {
-  const spec: TopLevelSpec = {
+/** The scenario as SVG: its courses over time if it has any, else its medians; one panel for each metric. */
+export async function chart(report: ScenarioReport): Promise<string> {
+  const view = new View(parse(compile(report.points ? courses(report) : bars(report)).spec), {
+    renderer: 'none',
+  });
+  try {
+    return await view.toSVG();
+  } finally {
+    view.finalize();
+  }
+}
+
+function courses({ title, points = [], rows }: ScenarioReport): TopLevelSpec {
+  const unitOf = new Map(rows.map(({ metric }) => [metric.name, metric.unit]));
+  return {
+    $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
+    title,
+    background: 'white',
+    data: {
+      values: points.map(({ subject, metric, value, atS }) => ({
+        subject,
+        metric: `${metric}, ${unitOf.get(metric) ?? 'count'}`,
+        value,
+        atS,
+      })),
+    },
+    facet: {
+      row: {
+        field: 'metric',
+        type: 'nominal',
+        title: null,
+        header: { labelAngle: 0, labelAlign: 'left', labelOrient: 'top' },
+        sort: null,
+      },
+    },
+    spec: {
+      width: 560,
+      height: 150,
+      mark: { type: 'line', interpolate: 'step-after', tooltip: false },
+      encoding: {
+        x: { field: 'atS', type: 'quantitative', title: 'seconds' },
+        y: { field: 'value', type: 'quantitative', title: null },
+        color: {
+          field: 'subject',
+          type: 'nominal',
+          title: null,
+          legend: { orient: 'bottom' },
+          scale: { range: ['#c92a2a', '#0b7285'] },
+        },
+      },
+    },
+    resolve: { scale: { y: 'independent' } },
+  };
+}
+
+function bars({ title, rows }: ScenarioReport): TopLevelSpec {
+  return {
     $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
     title,
     background: 'white',
@@ -42,10 +96,4 @@ export async function chart({ title, rows }: ScenarioReport): Promise<string> {
     },
     resolve: { scale: { x: 'independent', y: 'independent' } },
   };
-  const view = new View(parse(compile(spec).spec), { renderer: 'none' });
-  try {
-    return await view.toSVG();
-  } finally {
-    view.finalize();
-  }
 }

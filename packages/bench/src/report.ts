@@ -29,6 +29,8 @@ export interface ScenarioReport {
   readonly floor: string | null;
   readonly rows: readonly Row[];
   readonly targets: readonly TargetOutcome[];
+  /** Courses over time, for its chart. */
+  readonly points?: readonly Sample[];
   readonly seconds: number;
   /** Why it ended early; its rows are those until then. */
   readonly error?: string;
@@ -42,9 +44,11 @@ export interface BenchReport {
 /** Medians, spreads and ratios of what a scenario measured. Rounds are told apart by their order. */
 export function summarise(
   scenario: Scenario,
-  samples: readonly Sample[],
-): Pick<ScenarioReport, 'rows' | 'targets'> {
+  all: readonly Sample[],
+): Pick<ScenarioReport, 'rows' | 'targets' | 'points'> {
   const rows: Row[] = [];
+  const points = all.filter(({ atS }) => atS !== undefined);
+  const samples = all.filter(({ atS }) => atS === undefined);
   for (const metric of scenario.metrics) {
     const subjects = new Set(
       samples.filter((each) => each.metric === metric.name).map(({ subject }) => subject),
@@ -62,7 +66,8 @@ export function summarise(
       });
     }
   }
-  return { rows, targets: scenario.targets.map((target) => judge(target, samples)) };
+  const targets = scenario.targets.map((target) => judge(target, samples));
+  return points.length === 0 ? { rows, targets } : { rows, targets, points };
 }
 
 function valuesOf(samples: readonly Sample[], metric: string, subject: string): number[] {

@@ -3,6 +3,8 @@ export interface Sample {
   readonly subject: string;
   readonly metric: string;
   readonly value: number;
+  /** A point of a course over time, seconds from its beginning: drawn, and in no table. */
+  readonly atS?: number;
 }
 
 export type Unit = 'ops/s' | 'events/s' | 'ms' | 'µs' | 'bytes' | 'count' | 'share';

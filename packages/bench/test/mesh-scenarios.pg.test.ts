@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { coldStart } from '../src/mesh/cold-start.ts';
 import { propagationCross, propagationRegion } from '../src/mesh/propagation.ts';
 import { relayThroughput } from '../src/mesh/relay.ts';
 import { replay } from '../src/mesh/replay.ts';
@@ -25,6 +26,7 @@ it.each([
   resync,
   replay,
   warmup,
+  coldStart,
 ])('$name measures what it declares', async (scenario) => {
   const samples = await quickly(scenario);
   const subjects = new Set(samples.map(({ subject }) => subject));

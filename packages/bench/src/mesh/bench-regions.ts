@@ -95,8 +95,11 @@ export class BenchRegions {
     return this.#redis.get(region)!;
   }
 
-  source(): SourceOfTruth<SqlExecutor, SqlExecutor> {
-    const source = postgresSource({ connectionString: this.databaseUrl });
+  source(poolMax?: number): SourceOfTruth<SqlExecutor, SqlExecutor> {
+    const source = postgresSource({
+      connectionString: this.databaseUrl,
+      ...(poolMax !== undefined && { poolMax }),
+    });
     this.#opened.push(source);
     return source;
   }
@@ -117,8 +120,12 @@ export class BenchRegions {
   }
 
   /** A node that knows of its place in the feed. */
-  async node(region: string, keyspaces: readonly AnyKeyspace[] = [items]): Promise<BenchNode> {
-    const source = this.source();
+  async node(
+    region: string,
+    keyspaces: readonly AnyKeyspace[] = [items],
+    poolMax?: number,
+  ): Promise<BenchNode> {
+    const source = this.source(poolMax);
     const store = await this.store(region);
     const bus = await this.bus(region);
     const node = await startNode({ keyspaces, store, bus, source });

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import type { Sample, Scenario } from '../scenario.ts';
 import { type BenchNode, BenchRegions, items, untilFresh } from './bench-regions.ts';
+import { zipf } from './zipf.ts';
 
 const KEYS = 10_000;
 const OPERATIONS = 30_000;
@@ -70,22 +71,6 @@ function workloads(): Workload[] {
     });
 }
 
-/** Keys by popularity: where a uniform draw falls in the sum of `rank ** -alpha`. */
-function zipf(alpha: number): (chance: number) => number {
-  const sums: number[] = [];
-  let sum = 0;
-  for (let rank = 1; rank <= KEYS; rank += 1) sums.push((sum += rank ** -alpha));
-  return (chance) => {
-    let low = 0;
-    for (let high = KEYS - 1; low < high;) {
-      const middle = (low + high) >> 1;
-      if (sums[middle]! < chance * sum) low = middle + 1;
-      else high = middle;
-    }
-    return low + 1;
-  };
-}
-
 interface Acknowledged {
   readonly value: number;
   readonly atMs: number;
@@ -97,7 +82,7 @@ async function play(
   writer: BenchNode,
   operations: number,
 ): Promise<{ stale: number; reads: number; loads: number }> {
-  const pick = zipf(alpha);
+  const pick = zipf(alpha, KEYS);
   const generator = xoroshiro128plus(2_020);
   const draw = (): number => (generator.next() >>> 0) / 2 ** 32;
   const acknowledged = new Map<number, Acknowledged[]>();
