@@ -3,6 +3,14 @@ import { RegionError } from '@tidemark/regions';
 import { CommanderError } from 'commander';
 
 const EXIT_FAILED = 1;
+/** What was given can't be meant. */
+const BAD_INPUT: ReadonlySet<string> = new Set([
+  'E_CONFIGURATION',
+  'E_KEY',
+  'E_TRACK_TABLE',
+  'E_TRACK_COLUMN',
+  'E_TRACK_KEYSPACE',
+]);
 export const EXIT_USAGE = 2;
 export const EXIT_INTERRUPTED = 130;
 
@@ -37,7 +45,7 @@ function classify(error: unknown): {
   }
   if (error instanceof RegionError) return { code: error.code, message: error.message, exitCode: EXIT_USAGE };
   if (error instanceof TidemarkError) {
-    const exitCode = error.code === 'E_CONFIGURATION' ? EXIT_USAGE : EXIT_FAILED;
+    const exitCode = BAD_INPUT.has(error.code) ? EXIT_USAGE : EXIT_FAILED;
     return { code: error.code, message: error.message, exitCode };
   }
   const message = error instanceof Error ? error.message : String(error);

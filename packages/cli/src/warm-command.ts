@@ -7,6 +7,7 @@ import { type PlaceFlags, placeOf, say, withPlace } from './place-flags.ts';
 import { hotKeys } from './warm-list.ts';
 import { jsonScreen, percent, textScreen } from './warm-progress.ts';
 import { estimateWarm, runWarm, type WarmRequest } from './warm-run.ts';
+import { wholeNumber } from './whole-number.ts';
 
 export const EXIT_NOT_WARM = 3;
 const EXIT_CODES =
@@ -118,12 +119,6 @@ async function ready(flags: ReadyFlags): Promise<void> {
     await neighbour?.close();
     await parts.close();
   }
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text.replaceAll('_', ''));
-  if (Number.isSafeInteger(value) && value >= 1) return value;
-  throw new InvalidArgumentError('Give a whole number from 1.');
 }
 
 function share(text: string): number {

@@ -36,6 +36,10 @@ export { tag } from './keyspace/tag.ts';
 export { type Codec, jsonCodec } from './keyspace/codec.ts';
 export { systemRuntime } from './runtime/system-runtime.ts';
 export { bounded, type Bounded, type Consistency, type WhenUnproven } from './node/consistency.ts';
+export { allows, type CacheConsistency } from './node/consistency.ts';
+export type { FeedBus } from './node/feed-follower.ts';
+export { FreshnessObserver } from './node/freshness-observer.ts';
+export { SENT_AT_HEADER } from './node/publisher.ts';
 export type { Session } from './session/session.ts';
 export { SESSION_TOKEN_LENGTH_MAX } from './session/session-token.ts';
 export { mergePopularity } from './popularity/merge-popularity.ts';
@@ -51,4 +55,4 @@ export { type AnyGroup, group, type Group, type GroupOptions } from './groups/gr
 export type { CollectOptions } from './groups/group-engine.ts';
 export type { GroupEntry, StageOptions } from './groups/group-stager.ts';
 export type { GroupView } from './groups/group-view.ts';
-export type { RetainedVersion, RollbackOptions } from './node/version-history.ts';
+export { livePin, type RetainedVersion, type RollbackOptions } from './node/version-history.ts';

@@ -8,10 +8,17 @@ import {
   type StreamHandler,
   type Subscription,
 } from '@tidemark/core';
-import { type MsgHdrs, StringCodec } from 'nats';
+import { StringCodec } from 'nats';
 import { Appender } from './appender.ts';
-import { delay, Link } from './link.ts';
-import { channelSubject, checkOptions, type NatsBusOptions, streamName } from './options.ts';
+import { listenOn } from './channel-listener.ts';
+import { Link } from './link.ts';
+import {
+  channelSubject,
+  checkOptions,
+  followerDescription,
+  type NatsBusOptions,
+  streamName,
+} from './options.ts';
 import { StreamFollower } from './stream-follower.ts';
 
 /** How long a start waits for servers that are away. */
@@ -66,6 +73,7 @@ export class NatsBus implements Bus {
       this.#link(region),
       streamName(this.#options.source, region),
       handler,
+      followerDescription(this.region),
     );
     await follower.settled(SETTLE_MS);
     return this.#keep(follower);
@@ -83,36 +91,7 @@ export class NatsBus implements Bus {
     channel: Channel,
     handler: (message: BusMessage) => void,
   ): Promise<Subscription> {
-    let stop = (): void => {};
-    let stopped = false;
-    const link = this.#link(region);
-    link.onceConnected((connection) => {
-      if (stopped) return;
-      const subscription = connection.subscribe(this.#subject(region, channel), {
-        callback: (error, message) => {
-          if (!error && !stopped) handler(toBusMessage(codec.decode(message.data), message.headers));
-        },
-      });
-      stop = () => subscription.unsubscribe();
-    });
-    // The server must know of it before a caller relies on hearing.
-    const connection = link.up;
-    if (connection) {
-      const limit = delay(SETTLE_MS);
-      await Promise.race([
-        Promise.resolve()
-          .then(() => connection.flush())
-          .catch(() => {}),
-        limit.promise,
-      ]);
-      limit.cancel();
-    }
-    return this.#keep({
-      stop: async () => {
-        stopped = true;
-        stop();
-      },
-    });
+    return this.#keep(await listenOn(this.#link(region), this.#subject(region, channel), handler));
   }
 
   async close(): Promise<void> {
@@ -143,11 +122,6 @@ export class NatsBus implements Bus {
   #subject(region: RegionId, channel: Channel): string {
     return channelSubject(this.#options.source, region, channel);
   }
-}
-
-function toBusMessage(data: string, headers: MsgHdrs | undefined): BusMessage {
-  if (!headers) return { data };
-  return { data, headers: Object.fromEntries([...headers].map(([name, values]) => [name, values[0] ?? ''])) };
 }
 
 /**

@@ -59,3 +59,15 @@ export function logSubject(source: string, region: RegionId): string {
 export function channelSubject(source: string, region: RegionId, channel: Channel): string {
   return `tidemark.${source}.${region}.${channel}`;
 }
+
+const APPLIER = /^tidemark applier of ([a-z0-9-]+)$/;
+
+/** What operators see of the consumers that a region's appliers have on streams. */
+export function followerDescription(region: RegionId): string {
+  return `tidemark applier of ${region}`;
+}
+
+/** The region whose applier has a consumer of this description; null for other consumers. */
+export function followerRegion(description: string | undefined): RegionId | null {
+  return APPLIER.exec(description ?? '')?.[1] ?? null;
+}

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { BusMessage, StreamHandler, Subscription } from '@tidemark/core';
+import type { StreamHandler, Subscription } from '@tidemark/core';
 import {
   AckPolicy,
   type ConsumerMessages,
@@ -11,9 +11,9 @@ import {
   nanos,
   ReplayPolicy,
   type StreamInfo,
-  StringCodec,
 } from 'nats';
 import { delay, type Link } from './link.ts';
+import { toBusMessage } from './messages.ts';
 
 const REQUEST_TIMEOUT_MS = 2_000;
 /**
@@ -27,8 +27,6 @@ const INACTIVE_MS = 30_000;
 /** Messages asked for at a time: at 200 ms round trip still 20,000 messages/s. */
 const PULL_MAX = 4_000;
 const RETRY_MS = 150;
-
-const codec = StringCodec();
 
 interface Cursor {
   /** Life of the stream: a recreated stream starts its numbers anew. */
@@ -45,6 +43,7 @@ export class StreamFollower implements Subscription {
   readonly #link: Link;
   readonly #stream: string;
   readonly #handler: StreamHandler;
+  readonly #description: string;
   readonly #stopUp: () => void;
   #cursor: Cursor | null = null;
   #messages: ConsumerMessages | null = null;
@@ -55,10 +54,12 @@ export class StreamFollower implements Subscription {
   readonly #running: Promise<void>;
   readonly #firstConsumer: Promise<void>;
 
-  constructor(link: Link, stream: string, handler: StreamHandler) {
+  /** @param description what operators see of its consumers, see `followerDescription` */
+  constructor(link: Link, stream: string, handler: StreamHandler, description: string) {
     this.#link = link;
     this.#stream = stream;
     this.#handler = handler;
+    this.#description = description;
     this.#firstConsumer = new Promise((resolve) => (this.#attached = resolve));
     // A consumer does not survive a reconnect reliably: end it, and a new one is made.
     this.#stopUp = link.onUp(() => {
@@ -153,6 +154,7 @@ export class StreamFollower implements Subscription {
     const name = `tm-${randomUUID()}`;
     await manager.consumers.add(this.#stream, {
       name,
+      description: this.#description,
       ack_policy: AckPolicy.None,
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: this.#cursor!.seq + 1,
@@ -171,7 +173,7 @@ export class StreamFollower implements Subscription {
     if (message.seq > cursor.seq + 1) return false;
     this.#cursor = { ...cursor, seq: message.seq };
     try {
-      await this.#handler.onMessage(toBusMessage(message));
+      await this.#handler.onMessage(toBusMessage(message.data, message.headers));
     } catch (error) {
       this.#doubt(`a message was not handled: ${String(error)}`);
     }
@@ -193,13 +195,4 @@ async function watchHealth(messages: ConsumerMessages): Promise<void> {
       (type === ConsumerEvents.HeartbeatsMissed && Number(data) >= MISSED_MAX);
     if (dead) messages.stop();
   }
-}
-
-function toBusMessage(message: JsMsg): BusMessage {
-  const data = codec.decode(message.data);
-  if (!message.headers) return { data };
-  return {
-    data,
-    headers: Object.fromEntries([...message.headers].map(([name, values]) => [name, values[0] ?? ''])),
-  };
 }

@@ -3,6 +3,15 @@ export { TRANSACTION_BUMPS_MAX, COMMITTED_INVALIDATIONS_MAX } from './transactio
 export { migrate, SCHEMA_VERSION, type MigrateOptions } from './migrations.ts';
 export { trackTable, untrackTable, trackedTables, type DigestColumn, type TrackedTable } from './tracking.ts';
 export { collectDeleted, COLLECT_LIMIT_MAX, type CollectOptions } from './collection.ts';
+export {
+  BACKLOG_MAX,
+  type Backlog,
+  type ChangelogRow,
+  inspectSource,
+  type KeyFacts,
+  type SourceFacts,
+  type SourceInspector,
+} from './facts.ts';
 export { parseLabel } from './answers.ts';
 export type { PostgresOptions, ReplicaOptions } from './options.ts';
 export {

@@ -11,6 +11,7 @@ const MIGRATIONS = [
   '0003-groups.sql',
   '0004-pins.sql',
   '0005-digest-keys.sql',
+  '0006-facts.sql',
 ] as const;
 /** Newest migration that this program knows. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;

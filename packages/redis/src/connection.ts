@@ -137,7 +137,8 @@ export class Connection implements StoreConnection {
     if (cause instanceof Error && cause.message.includes('TIDEMARK_LATER')) return this.later(cause);
     const { host, port } = this.redis.options;
     const error = this.#lastError ?? cause; // Why it is not connected says more than that it isn't.
-    const why = error instanceof Error ? error.message : String(error);
+    const said = error instanceof Error ? error.message : String(error);
+    const why = said.startsWith("Stream isn't writeable") ? 'not connected' : said;
     return new StoreUnavailableError(
       `Redis at ${host}:${port} did not do it: ${why}; reads and writes go on without it, check that it is up and reachable`,
       { cause },

@@ -1,3 +1,4 @@
+export type { Held, RedisDiagnostics, RedisKeyFacts, RedisServerFacts } from './diagnostics.ts';
 export { type RedisClusterOptions, redisClusterStore } from './cluster-store.ts';
 export type { RedisStoreOptions } from './options.ts';
 export { RedisStore, redisStore } from './redis-store.ts';

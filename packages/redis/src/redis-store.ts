@@ -24,6 +24,7 @@ import {
 import { bulkArguments, bulksOf } from './bulk-fill.ts';
 import { type Commands, defineCommands } from './commands.ts';
 import { Connection, type StoreConnection } from './connection.ts';
+import { type RedisDiagnostics, redisDiagnostics } from './diagnostics.ts';
 import { dependenciesText } from './dependencies-text.ts';
 import { KeyNames } from './key-names.ts';
 import { readMeta } from './meta-text.ts';
@@ -47,6 +48,8 @@ export class RedisStore implements Store {
   readonly #reader: RecordReader;
   readonly #names: KeyNames;
   readonly popularity: RedisPopularity;
+  /** For operators. */
+  readonly diagnostics: RedisDiagnostics;
 
   /** @internal use `redisStore` */
   constructor(options: ResolvedRedisOptions, connection: StoreConnection) {
@@ -55,6 +58,7 @@ export class RedisStore implements Store {
     this.#commands = defineCommands(connection.redis);
     this.#names = new KeyNames(options.namespace);
     this.#reader = new RecordReader(connection, this.#names, options.onUnreadable);
+    this.diagnostics = redisDiagnostics({ connection, names: this.#names });
     this.popularity = new RedisPopularity({
       connection,
       commands: this.#commands,

@@ -11,9 +11,10 @@ const DIRECTIONS = {
   otel: ['core'],
   http: ['core'],
   warmup: ['core'],
+  inspect: ['core', 'nats', 'postgres', 'redis', 'regions'],
   verifier: ['core'],
   conformance: ['core'],
-  console: ['core'],
+  console: ['core', 'inspect'],
   // Independent of the engine: it judges what the engine did.
   checkers: [],
   simulator: ['checkers', 'core', 'memory'],

@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../ports/errors.ts';
-import type { Label } from '../protocol/dependency.ts';
-import { compareVersions, type Version } from '../protocol/version.ts';
+import { type Label, reachesLabel } from '../protocol/dependency.ts';
+import type { Version } from '../protocol/version.ts';
 import { Session } from '../session/session.ts';
 import type { L1Cache } from './l1-cache.ts';
 import type { L2Answer, L2Reader } from './l2-reader.ts';
@@ -94,9 +94,9 @@ export class CurrentReader {
   /** The cached value, if nothing that it was made from has moved since. */
   #reached(found: ServedResult, { labels, askedAtMs }: Checked): ServedResult | null {
     const byKey = new Map(labels.map((label) => [label.key, label]));
-    const current = ({ key, version, scope }: Label): boolean => {
-      const label = byKey.get(key);
-      return label !== undefined && compareVersions(version, label.version) >= 0 && scope >= label.scope;
+    const current = (known: Label): boolean => {
+      const label = byKey.get(known.key);
+      return label !== undefined && reachesLabel(known, label);
     };
     const own = found.version && current({ ...found, version: found.version, key: labels[0]!.key });
     if (!own || !found.dependencies.every(current)) return null;

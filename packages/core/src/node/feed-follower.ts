@@ -9,6 +9,9 @@ import { type Claim, decodeMessage, encodeMessage } from '../protocol/wire.ts';
 /** Pings without any feed message after which the feed counts as silent. */
 const SILENT_PINGS = 6;
 
+/** A region's signals, as far as a follower needs them. */
+export type FeedBus = Pick<Bus, 'region' | 'listen' | 'send'>;
+
 export interface FeedListener {
   /** The node has its place in the feed; nothing older is proven. */
   onJoin(reason: string): void;
@@ -21,7 +24,7 @@ export interface FeedListener {
 
 /** Keeps a node's place in its region's feed, and pings for proof. */
 export class FeedFollower {
-  readonly #bus: Bus;
+  readonly #bus: FeedBus;
   readonly #runtime: Runtime;
   readonly #telemetry: Telemetry;
   readonly #listener: FeedListener;
@@ -35,7 +38,7 @@ export class FeedFollower {
   #stopped = false;
 
   constructor(
-    bus: Bus,
+    bus: FeedBus,
     options: { readonly runtime: Runtime; readonly telemetry: Telemetry; readonly pingIntervalMs: number },
     listener: FeedListener,
   ) {

@@ -1,7 +1,7 @@
 import { freezeTree, validate } from '../keyspace/codec.ts';
 import type { MissReason } from '../ports/telemetry.ts';
-import { judgeDependency } from '../protocol/dependency.ts';
-import { judgeRecord, type StoredRecord, type StoredValue, type StoreMeta } from '../protocol/record.ts';
+import { judgeView } from '../protocol/copied-value.ts';
+import type { StoredRecord, StoredValue, StoreMeta } from '../protocol/record.ts';
 import { allows, type CacheConsistency, isUnproven } from './consistency.ts';
 import type { FreshnessProof } from './freshness-proof.ts';
 import type { L1Cache } from './l1-cache.ts';
@@ -176,7 +176,7 @@ export class L2Reader {
     if (!meta || !value) return 'absent';
     if (answer.wentBack) return 'rolled-back';
     const ageMs = Math.max(0, storeNowMs - value.filledAtMs);
-    const freshness = judgeRecord(meta, record, keyspace.name, keyspace.schemaVersion, ageMs);
+    const freshness = judgeView(key, answer, answer.dependencies, keyspace.schemaVersion);
     if (freshness !== 'fresh' && freshness !== 'stale') return freshness;
     const leftMs = value.freshMs - ageMs;
     if (!lastResort && leftMs <= -Math.min(value.staleMs, keyspace.staleMs)) return 'expired';
@@ -184,8 +184,7 @@ export class L2Reader {
     let closedMs = proof.closedFor(meta);
     let shown = proof.shows(meta);
     for (const [i, dependency] of value.dependencies.entries()) {
-      const { meta: watchers, record: watched } = answer.dependencies[i]!;
-      if (!watchers || !judgeDependency(watchers, watched, dependency)) return 'dependency';
+      const watchers = answer.dependencies[i]!.meta!; // It was judged: there is one.
       if (floors.isOvertaken(dependency)) return 'seen-newer';
       closedMs = Math.min(closedMs, proof.closedFor(watchers));
       shown &&= proof.shows(watchers);

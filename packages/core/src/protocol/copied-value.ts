@@ -28,6 +28,31 @@ export interface StoreView {
 }
 
 /**
+ * Judges what a store says about a key, and about all that its value was made from. What a node has heard besides
+ * (its floors, its proof, stores that went back) is not in it.
+ *
+ * @param views of the value's dependencies, in their order
+ * @param schema that the reader has; left out: whichever the value has
+ */
+export function judgeView(
+  key: string,
+  { meta, record, nowMs }: StoreView,
+  views: readonly StoreView[] = [],
+  schema = record?.value?.schema,
+): Freshness {
+  const value = record?.value;
+  if (!meta || !value || schema === undefined) return 'absent';
+  const ageMs = Math.max(0, nowMs - value.filledAtMs);
+  const freshness = judgeRecord(meta, record, keyspaceOf(key), schema, ageMs);
+  if (freshness !== 'fresh' && freshness !== 'stale') return freshness;
+  for (const [i, dependency] of value.dependencies.entries()) {
+    const view = views[i];
+    if (!view?.meta || !judgeDependency(view.meta, view.record, dependency)) return 'dependency';
+  }
+  return freshness;
+}
+
+/**
  * The value that a store may serve as fresh, fit to be filled into another store; or why there is none.
  *
  * It is right as of the store's horizon: whatever changed before that has been applied there, and the value was
@@ -37,18 +62,13 @@ export interface StoreView {
  */
 export function copyValue(
   key: string,
-  { meta, record, nowMs }: StoreView,
+  view: StoreView,
   views: readonly StoreView[] = [],
 ): CopiedValue | Exclude<Freshness, 'fresh'> {
-  const value = record?.value;
-  if (!meta || !value) return 'absent';
-  const ageMs = Math.max(0, nowMs - value.filledAtMs);
-  const freshness = judgeRecord(meta, record, keyspaceOf(key), value.schema, ageMs);
+  const freshness = judgeView(key, view, views);
   if (freshness !== 'fresh') return freshness;
-  for (const [i, dependency] of value.dependencies.entries()) {
-    const view = views[i];
-    if (!view?.meta || !judgeDependency(view.meta, view.record, dependency)) return 'dependency';
-  }
+  const value = view.record!.value!;
+  const ageMs = Math.max(0, view.nowMs - value.filledAtMs);
   const { version, scope, schema, staleMs, data, dependencies } = value;
   return {
     key,

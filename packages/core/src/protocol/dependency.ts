@@ -18,6 +18,11 @@ export interface Label {
   readonly scope: number;
 }
 
+/** Whether what is known under `known` holds all that the source has said by `label`, both of one key. */
+export function reachesLabel(known: Omit<Label, 'key'>, label: Omit<Label, 'key'>): boolean {
+  return compareVersions(known.version, label.version) >= 0 && known.scope >= label.scope;
+}
+
 /** A dependency of a stored value, and the life and epoch of the store that promised to watch it. */
 export interface Dependency extends Label {
   readonly incarnation: string;

@@ -1,0 +1,148 @@
+import { type Duration, durationMs, formatPosition, formatVersion, jsonCodec } from '@tidemark/core';
+import {
+  inspectKey,
+  type KeySource,
+  type KeyStore,
+  type KeyView,
+  type Reached,
+  type Serving,
+} from '@tidemark/inspect';
+import type { Command } from 'commander';
+import { ExitError } from './failure.ts';
+import {
+  allReached,
+  EXIT_INCOMPLETE,
+  type MeshFlags,
+  READING_CODES,
+  withMesh,
+  withOpenMesh,
+} from './mesh-flags.ts';
+import { columns, paint, shown, size, span } from './paint.ts';
+import { say } from './place-flags.ts';
+
+interface InspectFlags extends MeshFlags {
+  readonly bound: Duration;
+  readonly value?: true;
+}
+
+async function inspect(key: string, flags: InspectFlags): Promise<void> {
+  const boundMs = durationMs(flags.bound, '--bound');
+  const view = await withOpenMesh(flags, (mesh) =>
+    inspectKey(mesh, key, { boundMs, data: flags.value === true }),
+  );
+  say(flags, view, keyText(view));
+  if (!allReached([view.source, ...view.regions])) throw new ExitError(EXIT_INCOMPLETE);
+}
+
+/** One key for a person. */
+export function keyText(view: KeyView): string {
+  return [
+    `${paint.bold(view.key)}`,
+    `${paint.bold('source')}  ${sourceText(view.source)}`,
+    ...view.regions.map((each) =>
+      each.reachable
+        ? `${paint.bold(each.region)}\n${columns(storeRows(each), '  ')}`
+        : `${paint.bold(each.region)}  ${paint.red('unreachable')}: ${each.reason}`,
+    ),
+  ].join('\n');
+}
+
+function sourceText(source: Reached<KeySource>): string {
+  if (!source.reachable) return `${paint.red('unreachable')}: ${source.reason}`;
+  const { row, label, pin, horizon, scope, through } = source;
+  const written = row
+    ? `${formatVersion(row.version)}, ${row.deleted ? 'deleted' : 'written'} ${span(row.ageMs)} ago`
+    : `never written, or collected after its delete; a load is labelled ${formatVersion(label)}`;
+  return [
+    written,
+    ...(pin ? [`rolled back to the content of ${formatVersion(pin.origin)}`] : []),
+    ...(scope > 0 ? [`keyspace invalidated at ${label.era}.${scope}`] : []),
+    `horizon ${formatPosition(horizon)} (asked through ${through})`,
+  ].join('; ');
+}
+
+function storeRows(store: KeyStore): string[][] {
+  const { meta, tidemark, value, redis, retained, serves, fill } = store;
+  const record = tidemark
+    ? `tidemark ${formatVersion(tidemark)}, ${size(redis.bytes)}, forgotten in ${redis.leftMs === null ? 'never' : span(redis.leftMs)}`
+    : 'none';
+  return [
+    ['record', record],
+    ['value', value ? valueText(value) : 'none'],
+    ...(value?.dependencies ?? []).map(({ key, version, tidemark: now }) => [
+      'made from',
+      `${shown(key)} at ${formatVersion(version)}, now ${now ? formatVersion(now) : 'not watched'}`,
+    ]),
+    ...(store.data === undefined ? [] : [['content', contentText(store.data)]]),
+    ['lease', redis.lease ? `held by ${redis.lease.holder}, for ${span(redis.lease.leftMs)}` : 'none'],
+    [
+      'store',
+      meta
+        ? `horizon ${formatPosition(meta.horizon)}, base ${formatPosition(meta.base)}, epoch ${meta.epoch}, scope ${meta.scope}, life ${meta.incarnation}`
+        : 'has no state: it is new or was emptied',
+    ],
+    ...(retained.length > 0
+      ? [['kept', retained.map(({ version }) => formatVersion(version)).join(', ')]]
+      : []),
+    ['eventual', servingText(serves.eventual)],
+    [`bounded ${span(serves.bounded.ms)}`, servingText(serves.bounded)],
+    ['session', servingText(serves.session)],
+    ['latest', servingText(serves.latest)],
+    ...(fill === null
+      ? []
+      : [['a load now', fill === 'admitted' ? 'would be cached' : `would not be cached: ${fill}`]]),
+  ];
+}
+
+function valueText({
+  version,
+  schema,
+  bytes,
+  ageMs,
+  freshLeftMs,
+  staleLeftMs,
+  scope,
+}: NonNullable<KeyStore['value']>): string {
+  const what = bytes === null ? 'absence' : size(bytes);
+  const left =
+    freshLeftMs > 0
+      ? `fresh for ${span(freshLeftMs)}`
+      : staleLeftMs > 0
+        ? `stale, usable for ${span(staleLeftMs)}`
+        : `expired ${span(-staleLeftMs)} ago`;
+  return `${formatVersion(version)}, ${what}, cached ${span(ageMs)} ago, ${left}, schema ${schema}, scope ${scope}`;
+}
+
+/** What the default codec reads, else base64. */
+function contentText(data: string | null): string {
+  if (data === null) return 'absence';
+  try {
+    return shown(JSON.stringify(jsonCodec.decode(Buffer.from(data, 'base64'))), 2_000);
+  } catch {
+    return shown(`base64 ${data}`, 2_000);
+  }
+}
+
+function servingText({ served, text }: Serving): string {
+  return served ? paint.green(text) : paint.yellow(text);
+}
+
+/** Adds `inspect`. */
+export function addInspectCommand(root: Command): void {
+  withMesh(root.command('inspect'))
+    .alias('get')
+    .argument('<key>', 'an encoded key, such as product:12345')
+    .description('shows a key in every tier of every region, and whether and why it would be served')
+    .option('--bound <duration>', 'the bound that a bounded read is tried with', '2s')
+    .option('--value', 'show the cached values too')
+    .addHelpText(
+      'after',
+      `${READING_CODES}
+A service of another schemaVersion than the value's does not read it; L1, inside the services' processes, can't be asked.
+
+Examples:
+  tidemark inspect product:12345 --regions regions/local --source shop
+  tidemark inspect product:12345 --regions regions/local --source shop --region eu-west --bound 500ms --value --json`,
+    )
+    .action(inspect);
+}

@@ -1,0 +1,165 @@
+import type { KeyTimeline, KeyView } from '@tidemark/inspect';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type Id, IDS, items, run, ThreeRegions, WAIT } from './three-regions.ts';
+
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
+const TRACE = '0af7651916cd43dd8448eb211c80319c';
+let regions: ThreeRegions;
+beforeAll(async () => {
+  regions = await ThreeRegions.start({
+    telemetry: {
+      trace: (_name, _attributes, _carrier, work) => work({ set() {}, end() {} }),
+      inject: () => ({ traceparent: `00-${TRACE}-b7ad6b7169203331-01` }),
+      record() {},
+    },
+  });
+});
+afterAll(() => regions.close());
+
+async function json<T>(...args: string[]): Promise<{ code: number; data: T }> {
+  const { code, out, err } = await run(...args, ...regions.place, '--json');
+  expect(err).toBe('');
+  return { code, data: JSON.parse(out) as T };
+}
+
+function storeOf(view: KeyView, id: Id) {
+  const found = view.regions.find(({ region }) => region === id);
+  if (!found?.reachable) throw new Error(`${id} is unreachable`);
+  return found;
+}
+
+/** Cached in `us` at its newest version, and invalidated in the others. */
+async function writtenTwice(id: number): Promise<void> {
+  await regions.write(id, 'one');
+  await regions.settled(id);
+  for (const { node } of Object.values(regions.members)) await node.get(items, { id });
+  await regions.write(id, 'two');
+  await regions.settled(id);
+  await regions.members.us.node.get(items, { id });
+}
+
+describe('inspect', () => {
+  it('shows what each store has, and who would be served', async () => {
+    await writtenTwice(1);
+    const { code, data } = await json<KeyView>('inspect', 'item:1', '--value');
+    expect(code).toBe(0);
+    const { versions } = await regions.members.us.source.labels(['item:1']);
+    expect(data.source).toMatchObject({ reachable: true, row: { version: versions[0], deleted: false } });
+    const us = storeOf(data, 'us');
+    expect(us).toMatchObject({
+      tidemark: versions[0],
+      value: { version: versions[0], schema: 1 },
+      fill: 'admitted',
+    });
+    expect(Buffer.from(us.data!, 'base64').toString()).toContain('two');
+    expect(us.boundMs).toBeLessThan(2_000);
+    for (const level of ['eventual', 'bounded', 'session', 'latest'] as const)
+      expect([level, us.serves[level]]).toEqual([
+        level,
+        expect.objectContaining({ served: true, why: 'fresh' }),
+      ]);
+    expect(us.retained.map(({ version }) => version.n)).toEqual([versions[0]!.n, expect.any(Number)]);
+    const eu = storeOf(data, 'eu');
+    expect(eu).toMatchObject({
+      tidemark: versions[0],
+      verdict: 'absent',
+      serves: { eventual: { served: false } },
+    });
+    const text = await run('get', 'item:1', ...regions.place, '--region', 'us', 'eu');
+    expect(text.out).toMatch(/us\n {2}record +tidemark 1\.\d+, .*\n {2}value +1\.\d+, /);
+    expect(text.out).toMatch(/eventual +loaded from the source: there is no value/);
+    expect(text.out).not.toContain('\u001B');
+    expect(text.out).not.toMatch(/^ap/m);
+  });
+
+  it('says what a lease, a tight bound and a flush do to a key', async () => {
+    await writtenTwice(2);
+    const { store } = regions.members.eu;
+    await store.lease('item:2', 'somebody', 60_000);
+    expect(storeOf((await json<KeyView>('inspect', 'item:2')).data, 'eu').redis.lease).toMatchObject({
+      holder: 'somebody',
+    });
+    const tight = storeOf((await json<KeyView>('inspect', 'item:2', '--bound', '1ms')).data, 'us').serves;
+    expect([tight.eventual.served, tight.bounded]).toEqual([
+      true,
+      expect.objectContaining({ served: false, why: 'unproven', ms: 1 }),
+    ]);
+    const { horizon } = (await regions.members.us.store.read([])).meta!;
+    await regions.members.us.store.raiseEpoch(horizon);
+    expect(storeOf((await json<KeyView>('inspect', 'item:2')).data, 'us')).toMatchObject({
+      verdict: 'void',
+      meta: { epoch: 1 },
+    });
+  });
+
+  it('of a region that is cut off says so in time, and shows the others', async () => {
+    await writtenTwice(3);
+    regions.cut('ap');
+    try {
+      const { code, data } = await json<KeyView>('inspect', 'item:3', '--timeout', '500ms');
+      expect(code).toBe(3);
+      expect(data.regions.find(({ region }) => region === 'ap')).toMatchObject({
+        reachable: false,
+        code: 'E_STORE_UNAVAILABLE',
+      });
+      expect(storeOf(data, 'us').value).not.toBeNull();
+      const { code: traced, data: timeline } = await json<KeyTimeline>(
+        'trace',
+        'item:3',
+        '--timeout',
+        '500ms',
+      );
+      expect(traced).toBe(3);
+      expect(timeline.streams.find(({ region }) => region === 'ap')).toMatchObject({
+        reachable: false,
+        code: 'E_BUS_UNAVAILABLE',
+      });
+      expect(timeline.events.some(({ type }) => type === 'bumped')).toBe(true);
+    } finally {
+      regions.heal('ap');
+    }
+    await vi.waitFor(async () => expect((await json('inspect', 'item:3')).code).toBe(0), WAIT);
+  });
+});
+
+describe('trace', () => {
+  it('tells the story of a key across regions, oldest first, with the trace of its writer', async () => {
+    await writtenTwice(4);
+    const { versions } = await regions.members.us.source.labels(['item:4']);
+    const { code, data } = await json<KeyTimeline>('trace', 'item:4', '--since', '10m');
+    expect(code).toBe(0);
+    expect(data.newest).toEqual(versions[0]);
+    expect(data.events.map(({ atMs }) => atMs)).toEqual(
+      data.events.map(({ atMs }) => atMs).toSorted((a, b) => a - b),
+    );
+    const bumps = data.events.filter(({ type }) => type === 'bumped');
+    expect(bumps.length).toBe(2);
+    expect(bumps[1]).toMatchObject({ region: 'us', version: versions[0], trace: { traceId: TRACE } });
+    expect(data.events).toContainEqual(
+      expect.objectContaining({ type: 'written', region: null, version: versions[0] }),
+    );
+    expect(data.events).toContainEqual(
+      expect.objectContaining({ type: 'cached', region: 'us', version: versions[0] }),
+    );
+    expect(data.events.filter(({ type }) => type === 'relayed').length).toBeGreaterThanOrEqual(2);
+    expect(data.regions.map(({ region }) => region).toSorted()).toEqual(IDS.toSorted());
+    for (const each of data.regions) expect(each).toMatchObject({ knowsNewest: true });
+    const { out } = await run('trace', 'item:4', ...regions.place);
+    expect(out).toMatch(new RegExp(`us +1\\.${versions[0]!.n} +told by its writer #\\d+ trace ${TRACE}`));
+  });
+});
+
+describe('bad input', () => {
+  it.each([
+    [['inspect', 'no key'], 'E_KEY'],
+    [['inspect', 'item'], 'E_KEY'],
+    [['inspect', 'item:1', '--bound', 'soon'], 'E_CONFIGURATION'],
+    [['inspect', 'item:1', '--region', 'nowhere'], 'E_REGION_UNKNOWN'],
+    [['trace', 'a{b}:1'], 'E_KEY'],
+    [['trace', 'item:1', '--messages', '0'], 'E_USAGE'],
+    [['trace'], 'E_USAGE'],
+  ])('%j: %s', async (args, code) => {
+    const { code: exit, out, err } = await run(...args, ...regions.place, '--json');
+    expect([exit, out, JSON.parse(err)]).toEqual([2, '', { error: { code, message: expect.any(String) } }]);
+  });
+});

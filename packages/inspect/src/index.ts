@@ -1,0 +1,23 @@
+export { addressOf } from './address.ts';
+export { assertKey, inspectKey, type InspectOptions } from './inspect-key.ts';
+export {
+  type KeyTimeline,
+  keyTimeline,
+  type TimelineEvent,
+  type TimelineOptions,
+  type TimelineRegion,
+  traceOf,
+} from './key-timeline.ts';
+export type { KeySource, KeyStore, KeyView, MetaView, Serving, ValueView } from './key-view.ts';
+export { type Mesh, type MeshPlace, type MeshRegion, openMesh } from './mesh.ts';
+export type {
+  BusView,
+  FreshnessView,
+  MeshView,
+  PairView,
+  RegionView,
+  StoreView,
+  Trouble,
+} from './mesh-view.ts';
+export type { Reached } from './reached.ts';
+export { readMesh } from './read-mesh.ts';

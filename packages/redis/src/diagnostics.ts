@@ -1,0 +1,116 @@
+import { FormatError } from '@tidemark/core';
+import type { StoreConnection } from './connection.ts';
+import type { KeyNames } from './key-names.ts';
+
+/** A lease or a role. */
+export interface Held {
+  /** Random id of whoever holds it. */
+  readonly holder: string;
+  readonly leftMs: number;
+}
+
+/** What Redis keeps about a key besides its record's content. */
+export interface RedisKeyFacts {
+  /** Name of the record in Redis. */
+  readonly name: string;
+  /** Length of the record; 0 when there is none. */
+  readonly bytes: number;
+  /** When Redis removes the record, tidemark and all, ms from now; null when there is none. */
+  readonly leftMs: number | null;
+  readonly lease: Held | null;
+  /** When Redis removes the history of earlier values; null when there is none. */
+  readonly historyLeftMs: number | null;
+}
+
+/** The server, as far as a store depends on it. Null: this login may not ask. */
+export interface RedisServerFacts {
+  readonly roundTripMs: number;
+  /** Redis' clock less this machine's, ms; off by up to half the round trip. */
+  readonly skewMs: number;
+  readonly version: string | null;
+  readonly uptimeMs: number | null;
+  readonly usedBytes: number | null;
+  /** 0: no limit. */
+  readonly maxBytes: number | null;
+  readonly policy: string | null;
+  readonly evictedKeys: number | null;
+  readonly clients: number | null;
+  readonly role: string | null;
+}
+
+/** Looks at a store's Redis, for operators. Changes nothing. */
+export interface RedisDiagnostics {
+  key(key: string): Promise<RedisKeyFacts>;
+  role(role: string): Promise<Held | null>;
+  server(): Promise<RedisServerFacts>;
+}
+
+interface Parts {
+  readonly connection: StoreConnection;
+  readonly names: KeyNames;
+}
+
+export function redisDiagnostics({ connection, names }: Parts): RedisDiagnostics {
+  const { redis } = connection;
+
+  async function held(name: string): Promise<Held | null> {
+    const [holder, leftMs] = await Promise.all([
+      connection.run(redis.get(name)),
+      connection.run(redis.pttl(name)),
+    ]);
+    return holder === null || leftMs < 0 ? null : { holder, leftMs };
+  }
+
+  return {
+    async key(key) {
+      const name = names.record(key);
+      const [bytes, leftMs, lease, historyLeftMs] = await Promise.all([
+        connection.run(redis.strlen(name)),
+        connection.run(redis.pttl(name)),
+        held(names.lease(key)),
+        connection.run(redis.pttl(names.history(key))),
+      ]);
+      return {
+        name,
+        bytes,
+        leftMs: leftMs < 0 ? null : leftMs,
+        lease,
+        historyLeftMs: historyLeftMs < 0 ? null : historyLeftMs,
+      };
+    },
+    role: (role) => held(names.role(role)),
+    async server() {
+      const server = connection.scanned()[0];
+      if (!server) throw new FormatError('this store has no server that can be asked');
+      const beganMs = performance.now();
+      const [seconds, microseconds] = await connection.run(server.time());
+      const roundTripMs = performance.now() - beganMs;
+      const skewMs = Number(seconds) * 1_000 + Number(microseconds) / 1_000 - (Date.now() - roundTripMs / 2);
+      const info = await connection.run(server.info().catch(notAllowed));
+      const field = (name: string): string | null =>
+        new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? null;
+      const number = (name: string): number | null => {
+        const text = field(name);
+        return text === null ? null : Number(text);
+      };
+      const uptime = number('uptime_in_seconds');
+      return {
+        roundTripMs,
+        skewMs,
+        version: field('redis_version'),
+        uptimeMs: uptime === null ? null : uptime * 1_000,
+        usedBytes: number('used_memory'),
+        maxBytes: number('maxmemory'),
+        policy: field('maxmemory_policy'),
+        evictedKeys: number('evicted_keys'),
+        clients: number('connected_clients'),
+        role: field('role'),
+      };
+    },
+  };
+}
+
+function notAllowed(error: unknown): string {
+  if (error instanceof Error && error.message.startsWith('NOPERM')) return '';
+  throw error;
+}
