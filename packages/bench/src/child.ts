@@ -22,7 +22,9 @@ export interface OpenMessage {
 }
 
 const BUILT_IN: Readonly<Record<string, OpenSubject>> = {
-  tidemark: openTidemark,
+  tidemark: (options, load) => openTidemark(options, load),
+  'tidemark, OpenTelemetry API': (options, load) => openTidemark(options, load, 'api'),
+  'tidemark, OpenTelemetry metrics': (options, load) => openTidemark(options, load, 'sdk'),
   'lru-cache': openLruCache,
   ioredis: (options, load) => openRawRedis(options, load),
   'ioredis auto-pipelining': (options, load) => openRawRedis(options, load, true),

@@ -50,10 +50,9 @@ export async function openSubjects(
         name,
         module: isPeer ? fileURLToPath(new URL(`${name}.mjs`, PEERS_DIR)) : null,
         // Its guarantees are on: versions from Postgres, events over NATS.
-        options:
-          name === 'tidemark'
-            ? { ...options, redisPort: redis.port, coherence: { natsUrl, postgresUrl } }
-            : options,
+        options: name.startsWith('tidemark')
+          ? { ...options, redisPort: redis.port, coherence: { natsUrl, postgresUrl } }
+          : options,
         source: wish.source ?? { kind: 'made-up' },
       };
       processes.push(await SubjectProcess.open(message));

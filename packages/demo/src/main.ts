@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Duration, durationMs } from '@tidemark/core';
-import { startOtlp } from './otlp.ts';
+import { type Sdk, startSdk } from '@tidemark/otel-sdk';
 import { brokenPromises, formatReport } from './report.ts';
 import { run } from './run.ts';
 
@@ -19,6 +19,7 @@ interface Flags {
   readonly break?: 'tidemark';
   readonly json?: true;
   readonly otlp?: string;
+  readonly metricsPort?: number;
 }
 
 const command = new Command('npm start --')
@@ -40,6 +41,7 @@ const command = new Command('npm start --')
   )
   .addOption(new Option('--break <rule>', 'switch a rule off, to see the checks fail').choices(['tidemark']))
   .option('--otlp <url>', 'export traces and metrics, for example http://127.0.0.1:4318')
+  .option('--metrics-port <port>', 'serve metrics for Prometheus there, at /metrics', parsePort)
   .option('--json', 'print the report as one JSON document on stdout')
   .addHelpText(
     'after',
@@ -57,6 +59,13 @@ function parseDuration(text: string): number {
   throw new InvalidArgumentError(`Give at least ${DURATION_MS_MIN / 1_000}s, for example 20s or 2m.`);
 }
 
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new InvalidArgumentError('Give a port from 1 to 65535, or 0 for any that is free.');
+  return port;
+}
+
 function parseSeed(text: string): number {
   const seed = Number(text);
   if (!Number.isSafeInteger(seed) || seed < 0) throw new InvalidArgumentError('Give a whole number from 0.');
@@ -67,16 +76,19 @@ async function main(): Promise<number> {
   const flags = command.parse().opts<Flags>();
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
-  const stopOtlp = flags.otlp === undefined ? null : startOtlp(flags.otlp);
+  const out = flags.json ? process.stderr : process.stdout;
+  let sdk: Sdk | null = null;
   try {
+    sdk = await exports(flags);
+    if (sdk?.metricsUrl) out.write(`metrics: ${sdk.metricsUrl}\n`);
     const report = await run({
       mode: flags.services ? 'services' : 'embedded',
       durationMs: flags.duration ?? DURATION_MS,
       seed: flags.seed,
       regionsDir: flags.regions,
       breakTidemark: flags.break === 'tidemark',
-      otlp: stopOtlp !== null,
-      out: flags.json ? process.stderr : process.stdout,
+      telemetry: sdk !== null,
+      out,
       signal: interrupted.signal,
     });
     process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : formatReport(report));
@@ -86,8 +98,20 @@ async function main(): Promise<number> {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     return EXIT_FAILED;
   } finally {
-    await stopOtlp?.();
+    // A collector that is away must not fail the run.
+    await sdk
+      ?.stop()
+      .catch((error: unknown) => process.stderr.write(`telemetry was not all sent: ${String(error)}\n`));
   }
+}
+
+async function exports({ otlp, metricsPort }: Flags): Promise<Sdk | null> {
+  if (otlp === undefined && metricsPort === undefined) return null;
+  return startSdk({
+    service: 'tidemark-demo',
+    ...(otlp !== undefined && { otlp }),
+    ...(metricsPort !== undefined && { prometheus: { port: metricsPort } }),
+  });
 }
 
 process.exitCode = await main();

@@ -38,7 +38,7 @@ export interface Mesh {
 export async function startMesh(
   set: RegionSet,
   infrastructure: Infrastructure,
-  options: { readonly breakTidemark: boolean; readonly otlp: boolean },
+  options: { readonly breakTidemark: boolean; readonly telemetry: boolean },
 ): Promise<Mesh> {
   const nodes: MeshNode[] = [];
   const sources: SourceOfTruth[] = [];
@@ -54,7 +54,7 @@ export async function startMesh(
       });
       const store = await infrastructure.store(region);
       const bus = await infrastructure.bus(region);
-      const telemetry: Telemetry = options.otlp
+      const telemetry: Telemetry = options.telemetry
         ? otelTelemetry({ region, node: `${region}-${number}` })
         : noTelemetry;
       const node = await startNode({

@@ -27,7 +27,7 @@ export interface RunOptions {
   readonly seed: number;
   readonly regionsDir: string;
   readonly breakTidemark: boolean;
-  readonly otlp: boolean;
+  readonly telemetry: boolean;
   /** Progress goes here. */
   readonly out: NodeJS.WriteStream;
   /** Ends the run early, cleanly. */

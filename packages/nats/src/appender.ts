@@ -1,16 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type BusMessage, BusUnavailableError } from '@tidemark/core';
-import {
-  DiscardPolicy,
-  ErrorCode,
-  headers,
-  NatsError,
-  nanos,
-  RetentionPolicy,
-  StorageType,
-  StringCodec,
-} from 'nats';
+import { DiscardPolicy, ErrorCode, NatsError, nanos, RetentionPolicy, StorageType } from 'nats';
 import type { NatsConnection } from 'nats';
+import { fromBusMessage } from './messages.ts';
 import type { Link } from './link.ts';
 import { logSubject, type NatsBusOptions, streamName } from './options.ts';
 
@@ -18,8 +10,6 @@ import { logSubject, type NatsBusOptions, streamName } from './options.ts';
 const IN_FLIGHT_MAX = 1_024;
 const DAY_MS = 86_400_000;
 const GIB = 2 ** 30;
-
-const codec = StringCodec();
 
 /** Appends to the own region's stream, and keeps that stream in being. */
 export class Appender {
@@ -62,19 +52,8 @@ export class Appender {
 
   async #publish(connection: NatsConnection, message: BusMessage): Promise<void> {
     const { ackTimeoutMs = 1_000 } = this.#options;
-    const options = { timeout: ackTimeoutMs };
-    let carried;
-    if (message.headers) {
-      carried = headers();
-      for (const [name, value] of Object.entries(message.headers)) carried.set(name, value);
-    }
-    await connection
-      .jetstream()
-      .publish(
-        this.#subject,
-        codec.encode(message.data),
-        carried ? { ...options, headers: carried } : options,
-      );
+    const [payload, carried] = fromBusMessage(message);
+    await connection.jetstream().publish(this.#subject, payload, { timeout: ackTimeoutMs, ...carried });
   }
 
   /** Creates the stream if it is missing; its description tells one life from the next. */

@@ -8,8 +8,8 @@ import {
   type StreamHandler,
   type Subscription,
 } from '@tidemark/core';
-import { StringCodec } from 'nats';
 import { Appender } from './appender.ts';
+import { fromBusMessage } from './messages.ts';
 import { listenOn } from './channel-listener.ts';
 import { Link } from './link.ts';
 import {
@@ -23,7 +23,6 @@ import { StreamFollower } from './stream-follower.ts';
 
 /** How long a start waits for servers that are away. */
 const SETTLE_MS = 2_000;
-const codec = StringCodec();
 
 /** A region's bus over NATS: its own JetStream stream, and direct connections to its peers. */
 export class NatsBus implements Bus {
@@ -83,7 +82,7 @@ export class NatsBus implements Bus {
     // While disconnected the client would keep what it then throws away.
     const connection = this.#link(this.region).up;
     if (this.#closed || !connection || connection.isClosed()) return;
-    connection.publish(this.#subject(this.region, channel), codec.encode(message.data));
+    connection.publish(this.#subject(this.region, channel), ...fromBusMessage(message));
   }
 
   async listen(

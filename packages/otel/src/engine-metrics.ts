@@ -1,83 +1,139 @@
-import type { Meter } from '@opentelemetry/api';
+import type { Attributes, Meter } from '@opentelemetry/api';
 import type { EngineEvent } from '@tidemark/core';
+import { readCounts } from './read-counts.ts';
 
-type Attributes = Readonly<Record<string, string>>;
+/** Seconds: from a Redis round trip to a hard timeout. */
+const SHORT = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+/** Seconds: from a moment to a month. */
+const LONG = [1, 5, 15, 30, 60, 300, 900, 3_600, 14_400, 43_200, 86_400, 604_800, 2_592_000];
 
-/** Makes the instruments, and the function that feeds them. */
+/** Makes the instruments, and the function that feeds them. Labels are of low cardinality: never a key. */
 export function engineMetrics(meter: Meter, identity: Attributes): (event: EngineEvent) => void {
   const counter = (name: string, description: string) =>
     meter.createCounter(`tidemark.${name}`, { description });
-  const duration = (name: string, description: string) =>
-    meter.createHistogram(`tidemark.${name}`, { description, unit: 'ms' });
+  const seconds = (name: string, description: string, explicitBucketBoundaries: number[] = SHORT) =>
+    meter.createHistogram(`tidemark.${name}`, {
+      description,
+      unit: 's',
+      advice: { explicitBucketBoundaries },
+    });
+  const gauge = (name: string, description: string, unit?: string) =>
+    meter.createGauge(`tidemark.${name}`, { description, ...(unit !== undefined && { unit }) });
 
-  const reads = counter('reads', 'Reads by the tier that answered, and why no nearer one could');
-  const loads = duration('load.duration', 'Loads from the source of truth');
+  const read = readCounts(meter, identity);
+  const loads = seconds('load.duration', 'Loads from the source of truth');
   const fills = counter('fills', 'Fills by verdict');
-  const leaseWaits = duration('lease.wait', 'Waits for the load of another process');
-  const writes = duration('write.duration', 'Writes, from begin to announced');
+  const ttls = seconds('fill.ttl', 'For how long a filled value is fresh', LONG);
+  const ages = seconds('hit.age', 'How long ago a value was filled that L2 served', LONG);
+  const leaseWaits = seconds('lease_wait.duration', 'Waits for the load of another process');
+  const writes = seconds('write.duration', 'Writes, from begin to announced');
   const published = counter('published', 'Invalidations published on the fast path');
   const applied = counter('applied', 'Invalidations applied, by region of origin');
-  const propagation = duration('propagation', 'From publish to apply, by wall clocks, by region of origin');
+  const propagation = seconds(
+    'propagation.duration',
+    'From publish to apply, by wall clocks, by region of origin',
+  );
   const gaps = counter('gaps', 'Gaps found in streams');
-  const resyncs = duration('resync.duration', 'Resyncs from the changelog');
+  const resyncs = seconds('resync.duration', 'Resyncs from the changelog');
   const resynced = counter('resync.changes', 'Changes brought by resyncs');
   const badMessages = counter('bad_messages', 'Messages that could not be decoded');
   const laterMessages = counter('later_messages', 'Messages of a later release, left aside');
-  const deadLetters = meter.createGauge('tidemark.dead_letters', {
-    description: 'Changes of the changelog that the region can not apply',
-  });
+  const deadLetters = gauge('dead_letters', 'Changes of the changelog that the region can not apply');
   const feedGaps = counter('feed.gaps', 'Times a node lost or newly took its place in the feed');
-  const bounds = duration('staleness_bound', 'Proven staleness bound at each proof');
+  const proofs = seconds('staleness_proof.bound', 'Proven staleness bound at each proof');
   const storeErrors = counter(
     'store.errors',
     'Store commands that failed, and values that could not be encoded or decoded',
   );
-  const breakers = counter('breaker.turns', 'Times a circuit opened, opened again after a probe, or closed');
-  const roles = meter.createUpDownCounter('tidemark.role', { description: 'Roles this process leads' });
-  const leading = new Set<string>();
+  const breakerTurns = counter(
+    'breaker.turns',
+    'Times a circuit opened, opened again after a probe, or closed',
+  );
+  const breakers = gauge('breaker.open', '1 while a circuit is open, 0 after');
+  const roles = gauge('role', '1 while this process leads in the role');
+  const warmed = gauge('warmup.keys', 'Keys of a warm-up by what became of them');
+  const warmedBytes = gauge('warmup.copied', 'Bytes that a warm-up copied', 'By');
+  const coverage = gauge('warmup.coverage', 'Share of the keys that have a fresh value, 0 to 1');
+  const hitRate = gauge('warmup.hit_rate', 'Share of the known reads that would be hits, 0 to 1');
 
+  // Goes on growing at a former applier: SDKs repeat the last value of what is observed no more, which would look
+  // young. A region's horizon is the youngest one.
+  let horizonAtMs: number | null = null;
+  meter
+    .createObservableGauge('tidemark.horizon.age', {
+      description: "Age of the region's horizon as this process moved it last; the youngest one counts",
+      unit: 's',
+    })
+    .addCallback((result) => {
+      if (horizonAtMs !== null) result.observe(Math.max(0, Date.now() - horizonAtMs) / 1_000, identity);
+    });
+
+  const of = (attributes: Attributes): Attributes => ({ ...identity, ...attributes });
   return (event) => {
     switch (event.type) {
       case 'read':
-        return reads.add(1, { ...identity, keyspace: event.keyspace, tier: event.tier, why: event.why });
+        return read(event);
+      case 'age':
+        return ages.record(event.ms / 1_000, of({ 'tidemark.keyspace': event.keyspace }));
       case 'load':
-        return loads.record(event.ms, { ...identity, keyspace: event.keyspace, ok: event.ok });
+        return loads.record(
+          event.ms / 1_000,
+          of({ 'tidemark.keyspace': event.keyspace, 'tidemark.ok': event.ok }),
+        );
       case 'fill':
-        return fills.add(1, { ...identity, keyspace: event.keyspace, verdict: event.verdict });
+        if (event.verdict === 'admitted')
+          ttls.record(event.freshMs / 1_000, of({ 'tidemark.keyspace': event.keyspace }));
+        return fills.add(1, of({ 'tidemark.keyspace': event.keyspace, 'tidemark.verdict': event.verdict }));
       case 'lease-wait':
-        return leaseWaits.record(event.ms, { ...identity, keyspace: event.keyspace });
+        return leaseWaits.record(event.ms / 1_000, of({ 'tidemark.keyspace': event.keyspace }));
       case 'write':
-        return writes.record(event.ms, { ...identity, ok: event.ok });
+        return writes.record(event.ms / 1_000, of({ 'tidemark.ok': event.ok }));
       case 'publish':
-        return published.add(event.events, { ...identity, ok: event.ok });
+        return published.add(event.events, of({ 'tidemark.ok': event.ok }));
       case 'apply':
-        return applied.add(event.events, { ...identity, from: event.from });
+        return applied.add(event.events, of({ 'tidemark.from': event.from }));
       case 'propagation':
-        return propagation.record(event.ms, { ...identity, from: event.from });
+        // Clocks of two machines may disagree; a histogram has no place for less than nothing.
+        return propagation.record(Math.max(0, event.ms) / 1_000, of({ 'tidemark.from': event.from }));
+      case 'horizon':
+        horizonAtMs = event.atMs;
+        return undefined;
       case 'gap':
-        return gaps.add(1, { ...identity, from: event.from, reason: event.reason });
+        return gaps.add(1, of({ 'tidemark.from': event.from, 'tidemark.reason': family(event.reason) }));
       case 'resync':
         resynced.add(event.changes, identity);
-        return resyncs.record(event.ms, { ...identity, ok: event.ok });
+        return resyncs.record(event.ms / 1_000, of({ 'tidemark.ok': event.ok }));
       case 'bad-message':
         // The reason quotes the message: a hostile sender must not choose our labels.
-        return badMessages.add(1, { ...identity, from: event.from });
+        return badMessages.add(1, of({ 'tidemark.from': event.from }));
       case 'later-message':
-        return laterMessages.add(1, { ...identity, from: event.from });
+        return laterMessages.add(1, of({ 'tidemark.from': event.from }));
       case 'dead-letters':
         return deadLetters.record(event.open, identity);
       case 'feed-gap':
-        return feedGaps.add(1, { ...identity, reason: event.reason });
+        return feedGaps.add(1, of({ 'tidemark.reason': event.reason }));
       case 'staleness-bound':
-        return bounds.record(event.ms, { ...identity, scope: event.scope });
+        return proofs.record(event.ms / 1_000, of({ 'tidemark.scope': event.scope }));
       case 'store-error':
-        return storeErrors.add(1, { ...identity, operation: event.operation });
-      case 'breaker':
-        return breakers.add(1, { ...identity, of: event.of, name: event.name, open: event.open });
+        return storeErrors.add(1, of({ 'tidemark.operation': event.operation }));
+      case 'breaker': {
+        const circuit = of({ 'tidemark.breaker.of': event.of, 'tidemark.breaker.name': event.name });
+        breakers.record(event.open ? 1 : 0, circuit);
+        return breakerTurns.add(1, { ...circuit, 'tidemark.open': event.open });
+      }
       case 'role':
-        if (event.leading === leading.has(event.role)) return undefined;
-        leading[event.leading ? 'add' : 'delete'](event.role);
-        return roles.add(event.leading ? 1 : -1, { ...identity, role: event.role });
+        return roles.record(event.leading ? 1 : 0, of({ 'tidemark.role': event.role }));
+      case 'warmup':
+        for (const outcome of ['filled', 'refused'] as const)
+          warmed.record(event[outcome], of({ 'tidemark.outcome': outcome }));
+        warmedBytes.record(event.bytes, identity);
+        if (event.hitRate !== null) hitRate.record(event.hitRate, identity);
+        return coverage.record(event.coverage, identity);
     }
   };
+}
+
+/** What a reason says before it quotes anything. */
+function family(reason: string): string {
+  return reason.split(':', 1)[0]!;
 }

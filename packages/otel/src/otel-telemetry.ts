@@ -1,15 +1,21 @@
 import {
+  type Context,
   context,
+  createNoopMeter,
+  type Link,
   type Meter,
   metrics,
   propagation,
-  SpanKind,
+  ROOT_CONTEXT,
   SpanStatusCode,
   trace,
   type Tracer,
 } from '@opentelemetry/api';
-import type { EngineEvent, SpanName, Telemetry } from '@tidemark/core';
+import type { Carrier, EngineEvent, SpanOrigin, Telemetry } from '@tidemark/core';
 import { engineMetrics } from './engine-metrics.ts';
+import { type KeyDisplay, showKey } from './key-display.ts';
+import { nodeMetrics } from './node-metrics.ts';
+import { type Systems, spanKind, systemAttributes } from './span-kinds.ts';
 
 export interface OtelOptions {
   /** Region and node appear on every span and metric. */
@@ -18,33 +24,40 @@ export interface OtelOptions {
   /** Default: the globally registered providers. */
   readonly tracer?: Tracer;
   readonly meter?: Meter;
+  /** How keys appear in spans; in metrics they never do. Default `hash`: the first 16 hex digits of SHA-256. */
+  readonly keysInSpans?: KeyDisplay;
+  /** What `db.system.name` and `messaging.system` say. Default: redis, postgresql, nats. */
+  readonly systems?: Systems;
 }
-
-const KINDS: Readonly<Record<SpanName, SpanKind>> = {
-  'tidemark.write': SpanKind.INTERNAL,
-  'tidemark.load': SpanKind.CLIENT,
-  'tidemark.publish': SpanKind.PRODUCER,
-  'tidemark.relay': SpanKind.PRODUCER,
-  'tidemark.apply': SpanKind.CONSUMER,
-  'tidemark.resync': SpanKind.INTERNAL,
-};
 
 const SCOPE = '@tidemark/otel';
 
 /**
- * Turns what a node does into OpenTelemetry spans and metrics. Without a registered SDK all of it
- * is a no-op of the API. Keys never appear; labels are of low cardinality.
+ * Turns what a node does into OpenTelemetry spans and metrics; see docs/reference/telemetry.md. Without a registered
+ * SDK all of it is a no-op of the API, and reads do not call it.
  */
 export function otelTelemetry(options: OtelOptions): Telemetry {
   const tracer = options.tracer ?? trace.getTracer(SCOPE);
+  const meter = options.meter ?? metrics.getMeter(SCOPE);
   const identity = { 'tidemark.region': options.region, 'tidemark.node': options.node };
-  const record = engineMetrics(options.meter ?? metrics.getMeter(SCOPE), identity);
+  const record = engineMetrics(meter, identity);
+  const systems = systemAttributes(options.systems);
+  const display = options.keysInSpans ?? 'hash';
   return {
-    async trace(name, attributes, carrier, work) {
-      const parent = carrier ? propagation.extract(context.active(), carrier) : context.active();
+    // The API hands out this one meter for as long as there is no SDK.
+    records: meter !== createNoopMeter(),
+    traced: () => trace.getActiveSpan()?.isRecording() === true,
+    async trace(name, attributes, origin, work) {
+      const parent = parentOf(origin);
+      const links = linksOf(origin);
+      const { 'tidemark.key': key, ...others } = attributes;
       const span = tracer.startSpan(
         name,
-        { kind: KINDS[name], attributes: { ...identity, ...attributes } },
+        {
+          kind: spanKind(name),
+          attributes: { ...identity, ...systems[name], ...others, ...showKey(key, display) },
+          links,
+        },
         parent,
       );
       let failure: { readonly error: unknown } | null = null;
@@ -73,5 +86,17 @@ export function otelTelemetry(options: OtelOptions): Telemetry {
       return Object.keys(carrier).length > 0 ? carrier : undefined;
     },
     record: (event: EngineEvent) => record(event),
+    observe: (gauges) => nodeMetrics(meter, identity, gauges),
   };
+}
+
+function parentOf(origin: SpanOrigin | undefined): Context {
+  return origin?.parent ? propagation.extract(context.active(), origin.parent) : context.active();
+}
+
+function linksOf(origin: SpanOrigin | undefined): Link[] {
+  return (origin?.links ?? []).flatMap((carrier: Carrier) => {
+    const linked = trace.getSpanContext(propagation.extract(ROOT_CONTEXT, carrier));
+    return linked ? [{ context: linked }] : [];
+  });
 }

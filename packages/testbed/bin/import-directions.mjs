@@ -9,6 +9,7 @@ const DIRECTIONS = {
   postgres: ['core'],
   codecs: ['core'],
   otel: ['core'],
+  'otel-sdk': [],
   http: ['core'],
   warmup: ['core'],
   inspect: ['core', 'nats', 'postgres', 'redis', 'regions'],

@@ -1,4 +1,10 @@
-import { type Store, StoreUnavailableError } from '@tidemark/core';
+import {
+  type EngineEvent,
+  noTelemetry,
+  type Store,
+  StoreUnavailableError,
+  type Telemetry,
+} from '@tidemark/core';
 import pRetry from 'p-retry';
 import { readMetas } from './fill-copies.ts';
 import type { Gate } from './gate.ts';
@@ -38,6 +44,8 @@ export interface WarmPlan {
   /** An origin is given up for the rest of the warm-up. */
   readonly onAway?: (origin: string, error: unknown) => void;
   readonly signal?: AbortSignal;
+  /** Is told where the warm-up stands after each batch; a span for the whole, and one for each batch. */
+  readonly telemetry?: Telemetry;
   /** How long the region's own store may be away, ms. Default 30 s. */
   readonly patienceMs?: number;
 }
@@ -77,8 +85,18 @@ const RETRY_MAX_MS = 2_000;
  *
  * Rejects with a `WarmupError` when the region's own store stays away.
  */
-export async function warm(plan: WarmPlan): Promise<WarmReport> {
+export function warm(plan: WarmPlan): Promise<WarmReport> {
+  const about = { 'tidemark.keys': plan.keysKnown };
+  return (plan.telemetry ?? noTelemetry).trace('tidemark.warmup', about, undefined, async (span) => {
+    const report = await run(plan);
+    span.set({ 'tidemark.outcome': report.outcome, 'tidemark.filled': report.filled });
+    return report;
+  });
+}
+
+async function run(plan: WarmPlan): Promise<WarmReport> {
   const { store, origins, prover = null, concurrency = CONCURRENCY, signal: asked, until } = plan;
+  const { telemetry = noTelemetry } = plan;
   const startedAtMs = performance.now();
   const stopping = new AbortController();
   const signal = asked ? AbortSignal.any([asked, stopping.signal]) : stopping.signal;
@@ -134,7 +152,8 @@ export async function warm(plan: WarmPlan): Promise<WarmReport> {
       if (isDone(state, next.value.index)) continue;
       let batch: { readonly counts: WarmCounts; readonly life: string };
       try {
-        batch = await patiently(next.value);
+        const about = { 'tidemark.keys': next.value.keys.length };
+        batch = await telemetry.trace('tidemark.warmup.batch', about, undefined, () => patiently(next.value));
         assertSameLife(state, batch.life);
       } catch (error) {
         if (signal.aborted) return;
@@ -149,6 +168,7 @@ export async function warm(plan: WarmPlan): Promise<WarmReport> {
       plan.save?.(state);
       const progress = progressOf(plan, state, startedAtMs);
       plan.onProgress?.(progress);
+      telemetry.record(warmupEvent(progress));
       if (until && reached(until, progress)) stop('gate');
       else if (plan.bytesMax !== undefined && progress.bytes >= plan.bytesMax) stop('budget');
     }
@@ -201,4 +221,10 @@ function progressOf(plan: WarmPlan, { counts }: WarmState, startedAtMs: number):
 /** Whether a region that has got so far is warm enough. */
 export function reached({ what, atLeast }: Gate, { coverage, hitRate }: WarmProgress): boolean {
   return (what === 'coverage' ? coverage : (hitRate ?? 0)) >= atLeast;
+}
+
+function warmupEvent(progress: WarmProgress): EngineEvent {
+  const { keys, filled, bytes, coverage, hitRate, refused } = progress;
+  const refusals = Object.values(refused).reduce((sum, count) => sum + count, 0);
+  return { type: 'warmup', keys, filled, refused: refusals, bytes, coverage, hitRate };
 }

@@ -1,4 +1,11 @@
-import { keyspace, startNode, StoreUnavailableError } from '@tidemark/core';
+import {
+  type EngineEvent,
+  keyspace,
+  noTelemetry,
+  startNode,
+  StoreUnavailableError,
+  type Telemetry,
+} from '@tidemark/core';
 import type { MemoryDb } from '@tidemark/memory';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -50,6 +57,32 @@ function fromSource(budget = 1_000_000) {
 }
 
 describe('a warm-up from a peer', () => {
+  it('tells after each batch where it stands, in a span for the whole and one for each batch', async () => {
+    const events: EngineEvent[] = [];
+    const spans: string[] = [];
+    const telemetry: Telemetry = {
+      ...noTelemetry,
+      record: (event) => void events.push(event),
+      trace(name, _attributes, _origin, work) {
+        spans.push(name);
+        return work({ set() {}, end() {} });
+      },
+    };
+    await run({ telemetry });
+    expect(spans).toEqual([
+      'tidemark.warmup',
+      ...Array.from({ length: COUNT / 50 }, () => 'tidemark.warmup.batch'),
+    ]);
+    expect(events).toHaveLength(COUNT / 50);
+    expect(events.at(-1)).toMatchObject({
+      type: 'warmup',
+      keys: COUNT,
+      filled: COUNT,
+      refused: 0,
+      coverage: 1,
+    });
+  });
+
   it('fills everything that the peer may serve, and readers then load nothing', async () => {
     const report = await run();
     expect(report).toMatchObject({ outcome: 'complete', filled: COUNT, there: 0, refused: {}, coverage: 1 });

@@ -1,5 +1,7 @@
 import { keyspace, type NodeOptions, startNode } from '@tidemark/core';
 import { natsBus } from '@tidemark/nats';
+import { otelTelemetry } from '@tidemark/otel';
+import { startSdk } from '@tidemark/otel-sdk';
 import { postgresSource } from '@tidemark/postgres';
 import { redisStore } from '@tidemark/redis';
 import type { Load, Subject, SubjectOptions } from '../subject.ts';
@@ -9,7 +11,11 @@ interface Closable {
 }
 
 /** With the guarantees that the options ask for; without versions, leases alone protect fills. */
-export async function openTidemark(options: SubjectOptions, load: Load): Promise<Subject> {
+export async function openTidemark(
+  options: SubjectOptions,
+  load: Load,
+  observed: 'api' | 'sdk' | null = null,
+): Promise<Subject> {
   const { redisPort, l1, entriesMax, ttlMs, coherence } = options;
   const rows = keyspace({
     name: 'product',
@@ -23,7 +29,12 @@ export async function openTidemark(options: SubjectOptions, load: Load): Promise
     opened.unshift(each);
     return each;
   };
+  if (observed === 'sdk') {
+    const sdk = await startSdk({ service: 'bench', prometheus: { port: 0 } });
+    add({ close: () => sdk.stop() });
+  }
   const parts: Partial<NodeOptions> = {
+    ...(observed !== null && { telemetry: otelTelemetry({ region: 'bench', node: 'bench-1' }) }),
     ...(redisPort !== null && { store: add(await redisStore({ url: `redis://127.0.0.1:${redisPort}` })) }),
     ...(coherence && { source: add(postgresSource({ connectionString: coherence.postgresUrl })) }),
     ...(coherence &&

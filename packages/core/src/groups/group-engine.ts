@@ -1,6 +1,7 @@
 import { type Duration, durationMs } from '../keyspace/duration.ts';
 import type { Keyspace } from '../keyspace/keyspace.ts';
 import type { ParamTypes } from '../keyspace/params.ts';
+import { Causes } from '../node/causes.ts';
 import type { Consistency } from '../node/consistency.ts';
 import type { ResolvedOptions } from '../node/options.ts';
 import type { ReadPath } from '../node/read-path.ts';
@@ -56,7 +57,8 @@ export class GroupEngine {
     this.#viewParts = { reads: parts.reads, runtime: options.runtime, assertOpen: () => this.#assertOpen() };
     const source = options.source?.groups ?? null;
     this.#pointers = source ? pointerKeyspace(source) : null;
-    this.#filler = source && new GroupFiller(source, new StoreFiller(options, parts.counters), options);
+    this.#filler =
+      source && new GroupFiller(source, new StoreFiller(options, parts.counters, new Causes()), options);
     this.#stager = source && new GroupStager(source, this.#filler!);
   }
 

@@ -111,7 +111,16 @@ export class GroupFiller {
           };
           const life = lifetime(members, decoded, this.#options.runtime.random());
           const meta = metas[partitionOf(cacheKey, metas.length)];
-          return meta ? this.#filler.fill(members, cacheKey, meta, loaded, null, life, 'any') : 'refused';
+          if (!meta) return 'refused';
+          return this.#filler.fill({
+            keyspace: members,
+            key: cacheKey,
+            meta,
+            loaded,
+            lease: null,
+            lifetime: life,
+            replaces: 'any',
+          });
         }),
       );
       filled += words.filter((word) => word === 'admitted').length;

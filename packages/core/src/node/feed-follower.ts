@@ -1,6 +1,6 @@
-import type { Bus, Subscription } from '../ports/bus.ts';
+import type { Bus, BusMessage, Subscription } from '../ports/bus.ts';
 import type { Runtime, Timer } from '../ports/runtime.ts';
-import type { Telemetry } from '../ports/telemetry.ts';
+import type { Carrier, Telemetry } from '../ports/telemetry.ts';
 import type { Invalidation } from '../protocol/event.ts';
 import { FeedPlaces } from '../protocol/feed-places.ts';
 import { PingLog } from '../protocol/ping-log.ts';
@@ -17,7 +17,8 @@ export interface FeedListener {
   onJoin(reason: string): void;
   /** The node lost its place: the feed is silent. */
   onLost(reason: string): void;
-  onInvalidations(invalidations: readonly Invalidation[]): void;
+  /** @param carrier of the trace that they belong to, if it is known */
+  onInvalidations(invalidations: readonly Invalidation[], carrier?: Carrier): void;
   /** A claim that echoes a ping this node sent at `sentAtMs`. */
   onClaim(claim: Claim, sentAtMs: number): void;
 }
@@ -51,7 +52,9 @@ export class FeedFollower {
   }
 
   async start(): Promise<void> {
-    this.#subscription = await this.#bus.listen(this.#bus.region, 'feed', ({ data }) => this.#receive(data));
+    this.#subscription = await this.#bus.listen(this.#bus.region, 'feed', (message) =>
+      this.#receive(message),
+    );
     this.#ping();
   }
 
@@ -74,7 +77,7 @@ export class FeedFollower {
     this.#timer = this.#runtime.timer(this.#pingIntervalMs, () => this.#ping());
   }
 
-  #receive(data: string): void {
+  #receive({ data, headers }: BusMessage): void {
     if (this.#stopped) return;
     const decoded = decodeMessage(data);
     if (!decoded.ok || decoded.message.kind !== 'feed') {
@@ -90,7 +93,7 @@ export class FeedFollower {
     const step = this.#places.step(message);
     if (step === 'duplicate') {
       // Or one that was overtaken: what it tells is true whenever it comes.
-      if (message.invalidations.length > 0) this.#listener.onInvalidations(message.invalidations);
+      if (message.invalidations.length > 0) this.#listener.onInvalidations(message.invalidations, headers);
       return;
     }
     this.#unheardPings = 0;
@@ -98,7 +101,7 @@ export class FeedFollower {
       this.#telemetry.record({ type: 'feed-gap', reason: step });
       this.#listener.onJoin(step);
     }
-    if (message.invalidations.length > 0) this.#listener.onInvalidations(message.invalidations);
+    if (message.invalidations.length > 0) this.#listener.onInvalidations(message.invalidations, headers);
     const echo = message.claim?.echoes.find(({ life }) => life === this.#life);
     const sent = echo && this.#pings.echo(echo.ping);
     if (message.claim && sent) this.#listener.onClaim(message.claim, sent.atMs);

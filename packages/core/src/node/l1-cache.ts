@@ -14,6 +14,9 @@ export interface L1Options {
   readonly onHits: (key: string, times: number) => void;
 }
 
+/** Entries that are gone through at once: a few ms. */
+const TOLD_AT_ONCE_MAX = 20_000;
+
 const ignore = (): void => {};
 
 /** Proof that a read began in this life of the L1; see `L1Cache.put`. */
@@ -26,6 +29,9 @@ export type Ticket = number;
 export class L1Cache {
   readonly #entries: LRUCache<string, L1Entry>;
   readonly #dependents = new Dependents();
+  readonly #onHits: (key: string, times: number) => void;
+  /** Entries given up for want of room. */
+  evictions = 0;
   #life = 0;
   #open: boolean;
 
@@ -34,13 +40,15 @@ export class L1Cache {
       max: entriesMax,
       maxSize: bytesMax,
       sizeCalculation: (entry, key) => estimateBytes(key, entry.value),
-      dispose: (entry, key) => {
+      dispose: (entry, key, why) => {
+        if (why === 'evict') this.evictions += 1;
         if (entry.dependencies.length > 0) this.#dependents.remove(key, entry.dependencies);
         if (entry.hits > 0) onHits(key, entry.hits);
         retire(entry);
       },
     });
     this.#open = open;
+    this.#onHits = onHits;
   }
 
   get bytes(): number {
@@ -101,6 +109,17 @@ export class L1Cache {
     this.#open = open;
     this.#entries.clear();
     this.#dependents.clear();
+  }
+
+  /** Tells of hits that were too few to be told; of the entries that were read last, for a lot of them. */
+  tellHits(): void {
+    let left = TOLD_AT_ONCE_MAX;
+    for (const [key, entry] of this.entries()) {
+      if (entry.hits > 0) this.#onHits(key, entry.hits);
+      entry.hits = 0;
+      left -= 1;
+      if (left === 0) return;
+    }
   }
 
   /** Every entry, for verifiers. */

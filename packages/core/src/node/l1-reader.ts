@@ -1,5 +1,5 @@
 import type { Params, ParamTypes } from '../keyspace/params.ts';
-import { noTelemetry } from '../ports/telemetry.ts';
+import { records } from '../ports/telemetry.ts';
 import { allows, type CacheConsistency, type Consistency, isUnproven } from './consistency.ts';
 import type { FreshnessProof } from './freshness-proof.ts';
 import type { L1Cache } from './l1-cache.ts';
@@ -47,7 +47,7 @@ export class L1Reader {
     this.#counters = counters;
     this.#revalidate = revalidate;
     this.#coarseMs = options.runtime.coarseMs ?? (() => options.runtime.monoMs());
-    this.#observed = options.telemetry !== noTelemetry;
+    this.#observed = records(options.telemetry);
   }
 
   /**
@@ -83,12 +83,12 @@ export class L1Reader {
     const isOld = nowMs >= entry.refreshFromMs;
     if (isOld && nowMs >= entry.staleUntilMs) return undefined;
     if (consistency !== 'eventual' && !this.#mayServe(key, entry, consistency, nowMs)) return undefined;
-    if (isOld) this.#mayRefresh(keyspace, params, key, entry, nowMs);
+    const why = isOld && this.#mayRefresh(keyspace, params, key, entry, nowMs) ? 'stale' : 'fresh';
     entry.hits += 1;
     if (entry.hits >= UNTOLD_MAX) this.#count(key, entry);
     this.#counters.l1Hits += 1;
     if (this.#observed) {
-      this.#options.telemetry.record({ type: 'read', keyspace: keyspace.name, tier: 'l1', why: 'fresh' });
+      this.#options.telemetry.record({ type: 'read', keyspace: keyspace.name, tier: 'l1', why });
     }
     return entry;
   }
@@ -125,18 +125,20 @@ export class L1Reader {
     entry.hits = 0;
   }
 
+  /** @returns whether it is past its TTL */
   #mayRefresh(
     keyspace: AnyKeyspace,
     params: Params<ParamTypes>,
     key: string,
     entry: L1Entry,
     nowMs: number,
-  ): void {
+  ): boolean {
     const leftMs = entry.freshUntilMs - nowMs;
     if (leftMs <= 0) this.#counters.staleServes += 1;
     if (isDue(keyspace, leftMs, this.#times, this.#options.runtime)) {
       this.#revalidate({ keyspace, params, key, ticket: this.#l1.ticket() }, entry);
     }
+    return leftMs <= 0;
   }
 
   #mayServe(

@@ -57,7 +57,22 @@ export class LeaseLoader {
   }
 
   /** One for each, in order. What is leased loads in one batch; so does what was waited for in vain. */
-  async loadMany(wanted: readonly Wanted[]): Promise<ServedResult[]> {
+  loadMany(wanted: readonly Wanted[]): Promise<ServedResult[]> {
+    const { miss, why } = wanted[0]!;
+    const about = {
+      'tidemark.keyspace': miss.keyspace.name,
+      'tidemark.keys': wanted.length,
+      'tidemark.why': why,
+    };
+    return this.#options.telemetry.trace(
+      'tidemark.fetch',
+      wanted.length === 1 ? { ...about, 'tidemark.key': miss.key } : about,
+      undefined,
+      () => this.#loadMany(wanted),
+    );
+  }
+
+  async #loadMany(wanted: readonly Wanted[]): Promise<ServedResult[]> {
     const results: ServedResult[] = Array.from({ length: wanted.length });
     const leased = await Promise.all(wanted.map((each) => this.#lease(each)));
     const now: number[] = [];

@@ -30,7 +30,19 @@ export interface WaitTerms {
  *
  * @returns its value; or whether the lease is now held by `token`
  */
-export async function awaitFill(
+export function awaitFill(
+  parts: Parts,
+  miss: Miss,
+  token: string,
+  terms: WaitTerms,
+): Promise<ServedResult | boolean> {
+  const about = { 'tidemark.keyspace': miss.keyspace.name, 'tidemark.key': miss.key };
+  return parts.options.telemetry.trace('tidemark.lease_wait', about, undefined, () =>
+    wait(parts, miss, token, terms),
+  );
+}
+
+async function wait(
   { options: { runtime, leaseWaitMs, telemetry }, l2, filler, ends }: Parts,
   miss: Miss,
   token: string,

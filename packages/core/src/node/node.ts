@@ -15,6 +15,7 @@ import { Relay } from '../roles/relay.ts';
 import type { ReadOptions, WriteOptions, Written } from './call-options.ts';
 import type { Consistency } from './consistency.ts';
 import { FeedFollower } from './feed-follower.ts';
+import { feedListener } from './feed-listener.ts';
 import type { AnyKeyspace, NodeOptions, ResolvedOptions, TypedKeyspace } from './options.ts';
 import { resolveOptions } from './options.ts';
 import type { L1Entry } from './l1-entry.ts';
@@ -49,6 +50,7 @@ export class TidemarkNode<Tx = unknown> {
   readonly #feed: FeedFollower | null;
   readonly #roles: readonly (Relay | Applier)[];
   #closed = false;
+  #unobserve: () => void = () => {};
   /** Of keyspaces with one integer parameter, while reads are eventual by default. */
   readonly #fronts: ReadonlyMap<AnyKeyspace, L1Front>;
   #lastKeyspace: AnyKeyspace | null = null;
@@ -70,7 +72,7 @@ export class TidemarkNode<Tx = unknown> {
     this.#l1 = this.#reads.l1Reader;
     this.#writes = new WritePath(options, this.#reads, this.#counters);
     this.#refresher = new Refresher(options, this.#reads);
-    this.#hot = new HotKeys(options, () => this.#reads.tellHits());
+    this.#hot = new HotKeys(options, () => this.#reads.l1.tellHits());
     this.#ahead = new RefreshAhead(options, this.#reads, this.#hot);
     this.#reads.onReads = (key, times) => this.#hot.count(key, times);
     this.#reads.onDrop = (key, version) => this.#refresher.dropped(key, version);
@@ -81,7 +83,9 @@ export class TidemarkNode<Tx = unknown> {
       counters: this.#counters,
       closed: () => this.#closed,
     });
-    this.#feed = options.bus && new FeedFollower(options.bus, options, this.#listener());
+    this.#feed =
+      options.bus &&
+      new FeedFollower(options.bus, options, feedListener(options, this.#reads, this.#counters));
     this.#roles = [
       ...(options.relay ? [new Relay(options.source!, options.bus!, options)] : []),
       ...(options.applier ? [new Applier(options.source!, options.bus!, options.store!, options)] : []),
@@ -94,6 +98,7 @@ export class TidemarkNode<Tx = unknown> {
     for (const role of this.#roles) role.start();
     this.#ahead.start();
     this.#hot.start();
+    this.#unobserve = this.#options.telemetry.observe?.(() => this.stats()) ?? this.#unobserve;
   }
 
   /** The value of one key, frozen; null when the source has none. */
@@ -270,7 +275,7 @@ export class TidemarkNode<Tx = unknown> {
     return {
       ...counters,
       reads: counters.l1Hits + l1Misses,
-      l1Entries: this.#reads.l1.size,
+      ...this.#reads.gauges,
       stalenessBoundMs: this.#options.runtime.monoMs() - this.#reads.proof.closedMs,
     };
   }
@@ -302,6 +307,7 @@ export class TidemarkNode<Tx = unknown> {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#unobserve();
     this.#lastKeyspace = null;
     this.#ahead.stop();
     await this.#hot.close();
@@ -361,25 +367,6 @@ export class TidemarkNode<Tx = unknown> {
     const session = options.session ?? this.session();
     session.wrote(committed.invalidations);
     return { ...committed, session };
-  }
-
-  #listener(): ConstructorParameters<typeof FeedFollower>[2] {
-    const { telemetry, runtime } = this.#options;
-    return {
-      onJoin: () => {
-        this.#counters.feedGaps += 1;
-        this.#reads.reset(true);
-      },
-      onLost: () => {
-        this.#counters.feedGaps += 1;
-        this.#reads.reset(false);
-      },
-      onInvalidations: (invalidations) => this.#reads.raise(invalidations),
-      onClaim: (claim, sentAtMs) => {
-        this.#reads.accept(claim, sentAtMs);
-        telemetry.record({ type: 'staleness-bound', scope: 'node', ms: runtime.monoMs() - sentAtMs });
-      },
-    };
   }
 }
 

@@ -1,8 +1,9 @@
 import type { Bus } from '../ports/bus.ts';
 import type { Runtime, Timer } from '../ports/runtime.ts';
-import type { Telemetry } from '../ports/telemetry.ts';
+import type { SpanOrigin, Telemetry } from '../ports/telemetry.ts';
 import type { Invalidation } from '../protocol/event.ts';
 import { encodeMessage } from '../protocol/wire.ts';
+import { Carriers } from './carriers.ts';
 
 const FLUSH_MS = 2;
 const BATCH_MAX = 50;
@@ -20,7 +21,7 @@ export class Publisher {
   readonly #runtime: Runtime;
   readonly #telemetry: Telemetry;
   #queue: Invalidation[] = [];
-  #carrier: Record<string, string> | undefined;
+  #carriers = new Carriers();
   #timer: Timer | null = null;
   readonly #pending = new Set<Promise<void>>();
 
@@ -34,7 +35,7 @@ export class Publisher {
     const room = QUEUE_MAX - this.#queue.length;
     if (invalidations.length > room)
       this.#telemetry.record({ type: 'publish', events: invalidations.length - room, ok: false });
-    this.#carrier ??= this.#telemetry.inject();
+    this.#carriers.add(this.#telemetry.inject());
     this.#queue.push(...invalidations.slice(0, room));
     if (this.#queue.length >= BATCH_MAX) this.#flush();
     else this.#timer ??= this.#runtime.timer(FLUSH_MS, () => this.#flush());
@@ -50,25 +51,22 @@ export class Publisher {
     this.#timer?.cancel();
     this.#timer = null;
     const queue = this.#queue;
-    const carrier = this.#carrier;
+    const origin = this.#carriers.origin();
     this.#queue = [];
-    this.#carrier = undefined;
+    this.#carriers = new Carriers();
     for (let start = 0; start < queue.length; start += BATCH_MAX) {
-      const sending = this.#send(queue.slice(start, start + BATCH_MAX), carrier);
+      const sending = this.#send(queue.slice(start, start + BATCH_MAX), origin);
       this.#pending.add(sending);
       void sending.finally(() => this.#pending.delete(sending));
     }
   }
 
-  async #send(
-    invalidations: readonly Invalidation[],
-    carrier: Record<string, string> | undefined,
-  ): Promise<void> {
+  async #send(invalidations: readonly Invalidation[], origin: SpanOrigin): Promise<void> {
     try {
       await this.#telemetry.trace(
         'tidemark.publish',
         { 'tidemark.events': invalidations.length },
-        carrier,
+        origin,
         () =>
           this.#bus.append({
             data: encodeMessage({ kind: 'bump', invalidations }),

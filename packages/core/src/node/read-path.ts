@@ -1,9 +1,10 @@
 import type { Params, ParamTypes } from '../keyspace/params.ts';
-import { noTelemetry } from '../ports/telemetry.ts';
+import type { Carrier, NodeGauges } from '../ports/telemetry.ts';
 import type { Invalidation } from '../protocol/event.ts';
 import { isScopeKey } from '../protocol/key.ts';
 import { maxVersion, VERSION_NONE, type Version } from '../protocol/version.ts';
 import type { Claim } from '../protocol/wire.ts';
+import { Causes } from './causes.ts';
 import { assertMayBypass, type CacheConsistency, type Consistency, needsVersion } from './consistency.ts';
 import { CurrentReader } from './current-reader.ts';
 import { FreshnessProof } from './freshness-proof.ts';
@@ -18,6 +19,7 @@ import { type Loaded, Loader } from './loader.ts';
 import type { Miss } from './miss.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
 import type { ServedResult } from './read-result.ts';
+import { ReadTelemetry } from './read-telemetry.ts';
 import { SeenFloors } from './seen-floors.ts';
 import { SingleFlight } from './single-flight.ts';
 import type { Counters } from './stats.ts';
@@ -27,8 +29,6 @@ import { StoreFiller } from './store-filler.ts';
 
 const UNPROVEN = Number.NEGATIVE_INFINITY;
 const SEEN_FLOORS_MAX = 100_000;
-/** Entries of L1 that are gone through at once: a few ms. */
-const TOLD_AT_ONCE_MAX = 20_000;
 /** The end of one fill's TTL, as this process and its tiers compute it, differs by less. */
 const SAME_FILL_MS = 50;
 
@@ -49,6 +49,7 @@ export class ReadPath {
   onDrop: (key: string, version: Version) => void = () => {};
   /** Told of a key's reads, some time after them. */
   onReads: (key: string, times: number) => void = () => {};
+  readonly #causes = new Causes();
   readonly #floors = new SeenFloors(SEEN_FLOORS_MAX);
   readonly #flights = new SingleFlight<Result>();
   readonly #l2: L2Reader;
@@ -60,12 +61,12 @@ export class ReadPath {
   readonly #stale: StaleAnswers;
   readonly #options: ResolvedOptions<unknown, unknown>;
   readonly #counters: Counters;
-  readonly #observed: boolean;
+  readonly #telemetry: ReadTelemetry;
 
   constructor(options: ResolvedOptions<unknown, unknown>, counters: Counters) {
     this.#options = options;
     this.#counters = counters;
-    this.#observed = options.telemetry !== noTelemetry;
+    this.#telemetry = new ReadTelemetry(options.telemetry);
     const { l1EntriesMax: entriesMax, l1BytesMax: bytesMax } = options;
     // A node that shares its store hears of others' writes only through the feed.
     const alone = options.store === null && options.bus === null;
@@ -78,7 +79,7 @@ export class ReadPath {
       (miss, entry) => void this.#revalidate(miss, entry.version ?? VERSION_NONE, entry.freshUntilMs),
     );
     this.#loader = new Loader(options, times);
-    this.#filler = new StoreFiller(options, counters);
+    this.#filler = new StoreFiller(options, counters, this.#causes);
     const knowledge = { l1: this.l1, proof: this.proof, floors: this.#floors, times };
     this.#l2 = new L2Reader(options, knowledge, (operation, error) => this.#filler.failed(operation, error));
     this.#stale = new StaleAnswers(options, this.l1Reader, this.#l2, counters);
@@ -113,7 +114,8 @@ export class ReadPath {
     key: string,
     consistency: Consistency,
   ): Promise<unknown> {
-    if (needsVersion(consistency)) return this.miss(keyspace, params, key, consistency).then(valueOf);
+    if (needsVersion(consistency) || this.#telemetry.traced)
+      return this.miss(keyspace, params, key, consistency).then(valueOf);
     const miss = this.#missed(keyspace, params, key);
     return new Promise((resolve, reject) => {
       this.#l2.askThen(miss, (answer) => {
@@ -128,7 +130,17 @@ export class ReadPath {
   }
 
   /** A read that L1 could not answer. */
-  async miss(
+  miss(
+    keyspace: AnyKeyspace,
+    params: Params<ParamTypes>,
+    key: string,
+    consistency: Consistency,
+  ): Promise<Result> {
+    const read = () => this.#miss(keyspace, params, key, consistency);
+    return this.#telemetry.traced ? this.#telemetry.trace(keyspace, key, read) : read();
+  }
+
+  async #miss(
     keyspace: AnyKeyspace,
     params: Params<ParamTypes>,
     key: string,
@@ -142,7 +154,7 @@ export class ReadPath {
         this.#counters.l1Hits += 1;
         this.#counters.l1Misses -= 1;
       }
-      if (this.#observed) this.#record(keyspace, result.tier, result.why);
+      this.#telemetry.answered(keyspace, result.tier, result.why);
       return result;
     }
     return this.#answer(miss, await this.#l2.ask(miss), consistency);
@@ -156,8 +168,11 @@ export class ReadPath {
     load?: (wanted: Wanted) => Promise<Result>,
   ): Result | Promise<Result> {
     const found = answer === null ? 'store-down' : this.#l2.judge(miss, answer, consistency);
-    if (typeof found === 'object') return this.#served(miss, found);
-    if (this.#observed) this.#record(miss.keyspace, 'source', found);
+    if (typeof found === 'object') {
+      this.#telemetry.hit(miss.keyspace, found.why, answer!);
+      return this.#served(miss, found);
+    }
+    this.#telemetry.answered(miss.keyspace, 'source', found);
     return this.#loadOnce(miss, answer, found, consistency, load);
   }
 
@@ -188,7 +203,8 @@ export class ReadPath {
   }
 
   /** Somebody invalidated these keys. */
-  raise(invalidations: readonly Invalidation[]): void {
+  raise(invalidations: readonly Invalidation[], carrier?: Carrier): void {
+    this.#causes.note(invalidations, carrier);
     const nowMs = this.#options.runtime.monoMs();
     for (const { key, version } of invalidations) {
       if (isScopeKey(key)) {
@@ -249,17 +265,6 @@ export class ReadPath {
     });
   }
 
-  /** Tells of the hits of L1 that were too few to be told; of the entries that were read last, for a lot of them. */
-  tellHits(): void {
-    let left = TOLD_AT_ONCE_MAX;
-    for (const [key, entry] of this.l1.entries()) {
-      if (entry.hits > 0) this.onReads(key, entry.hits);
-      entry.hits = 0;
-      left -= 1;
-      if (left === 0) return;
-    }
-  }
-
   /** Takes what the store has of these keys into L1; never loads. Returns how many L1 has then. */
   async preload(keys: readonly string[]): Promise<number> {
     const misses = keys.flatMap((key): Miss[] => {
@@ -272,9 +277,9 @@ export class ReadPath {
     return misses.filter(({ key }) => this.l1.peek(key) !== undefined).length;
   }
 
-  /** Loads that wait for their turn at the source. */
-  get waitingLoads(): number {
-    return this.#loader.waiting;
+  get gauges(): Omit<NodeGauges, 'stalenessBoundMs'> {
+    const { size: l1Entries, bytes: l1Bytes, evictions: l1Evictions } = this.l1;
+    return { l1Entries, l1Bytes, l1Evictions, loadsWaiting: this.#loader.waiting };
   }
 
   /** Reloads what L1 has of a key, unless another process did it. Never rejects. */
@@ -315,7 +320,6 @@ export class ReadPath {
     this.#counters.l2Hits += 1;
     if (found.why === 'stale') this.#counters.staleServes += 1;
     if (found.due) void this.#revalidate(miss, found.version ?? VERSION_NONE, found.freshUntilMs);
-    if (this.#observed) this.#record(miss.keyspace, 'l2', found.why);
     return found;
   }
 
@@ -384,9 +388,5 @@ export class ReadPath {
         });
       })
       .catch(() => {}); // The value was served; the next read tries again.
-  }
-
-  #record(keyspace: AnyKeyspace, tier: Result['tier'], why: Result['why']): void {
-    this.#options.telemetry.record({ type: 'read', keyspace: keyspace.name, tier, why });
   }
 }

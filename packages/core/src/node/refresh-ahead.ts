@@ -75,7 +75,7 @@ export class RefreshAhead {
   }
 
   #turn(rule: RefreshAheadRule): void {
-    const idle = this.#reads.waitingLoads === 0 && this.#limit.pendingCount === 0;
+    const idle = this.#reads.gauges.loadsWaiting === 0 && this.#limit.pendingCount === 0;
     const due = idle ? this.#hot.top(rule.keysMax).filter((each) => this.#isDue(each, rule)) : [];
     for (const { key } of due.slice(0, rule.perSecondMax)) {
       const keyspace = this.#options.keyspaceOf(key);

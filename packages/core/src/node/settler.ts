@@ -68,7 +68,9 @@ export class Settler {
     // Drawn once: both tiers end at about the same time.
     const life = lifetime(keyspace, value, runtime.random());
     const word =
-      meta === null ? 'away' : await this.#filler.fill(keyspace, key, meta, loaded, lease, life, replaces);
+      meta === null
+        ? 'away'
+        : await this.#filler.fill({ keyspace, key, meta, loaded, lease, lifetime: life, replaces });
     const overtaken = label
       ? [{ key, version: label.version, scope: label.scope }, ...dependencies].some((each) =>
           this.#floors.isOvertaken(each),

@@ -1,5 +1,5 @@
+import { records } from '../ports/telemetry.ts';
 import { LoadTimeoutError } from '../ports/errors.ts';
-import { noTelemetry } from '../ports/telemetry.ts';
 import { LATE, within } from '../runtime/deadline.ts';
 import type { CacheConsistency } from './consistency.ts';
 import type { L1Reader } from './l1-reader.ts';
@@ -72,7 +72,7 @@ export class StaleAnswers {
     if (!found) return null;
     this.#counters.staleServes += 1;
     const { telemetry } = this.#options;
-    if (telemetry !== noTelemetry) {
+    if (records(telemetry)) {
       telemetry.record({
         type: 'read',
         keyspace: miss.keyspace.name,

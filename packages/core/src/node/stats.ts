@@ -13,6 +13,12 @@ export interface NodeStats {
   /** Times this node lost or newly took its place in the feed. */
   readonly feedGaps: number;
   readonly l1Entries: number;
+  /** As estimated for `l1BytesMax`. */
+  readonly l1Bytes: number;
+  /** Entries that L1 gave up for want of room. */
+  readonly l1Evictions: number;
+  /** Loads that wait for their turn at the source. */
+  readonly loadsWaiting: number;
   /** Every write acknowledged longer ago than this is proven to be applied here, ms. */
   readonly stalenessBoundMs: number;
 }

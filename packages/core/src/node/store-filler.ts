@@ -1,6 +1,8 @@
 import type { Store } from '../ports/store.ts';
+import type { Span } from '../ports/telemetry.ts';
 import { watchAll } from '../store/watch-all.ts';
 import type { Fill, FillVerdict, StoreMeta } from '../protocol/record.ts';
+import type { Causes } from './causes.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Loaded } from './loader.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
@@ -12,16 +14,30 @@ export type FillWord = 'admitted' | 'refused' | 'away';
 /** Whether the lease was got, somebody else has it, or the store, full or away, gives none. */
 export type LeaseWord = 'granted' | 'held' | 'away';
 
+/** A loaded value on its way into the store. */
+export interface LoadedFill {
+  readonly keyspace: AnyKeyspace;
+  readonly key: string;
+  /** As the store showed it at the miss. */
+  readonly meta: StoreMeta;
+  readonly loaded: Loaded;
+  readonly lease: string | null;
+  readonly lifetime: Lifetime;
+  readonly replaces: Fill['replaces'];
+}
+
 /** What a miss asks of the store: a lease, then a fill. A store that is away stops neither. */
 export class StoreFiller {
   readonly #store: Store | null;
   readonly #options: ResolvedOptions<unknown, unknown>;
   readonly #counters: Counters;
+  readonly #causes: Causes;
 
-  constructor(options: ResolvedOptions<unknown, unknown>, counters: Counters) {
+  constructor(options: ResolvedOptions<unknown, unknown>, counters: Counters, causes: Causes) {
     this.#store = options.store;
     this.#options = options;
     this.#counters = counters;
+    this.#causes = causes;
   }
 
   async lease(key: string, token: string): Promise<LeaseWord> {
@@ -43,19 +59,28 @@ export class StoreFiller {
   }
 
   /** The store's word on a loaded value. */
-  async fill(
-    keyspace: AnyKeyspace,
-    key: string,
-    meta: StoreMeta,
-    loaded: Loaded,
-    lease: string | null,
-    { freshMs, staleMs }: Lifetime,
-    replaces: Fill['replaces'],
+  fill(loadedFill: LoadedFill): Promise<FillWord> {
+    const { keyspace, key } = loadedFill;
+    return this.#options.telemetry.trace(
+      'tidemark.fill',
+      { 'tidemark.keyspace': keyspace.name, 'tidemark.key': key },
+      { links: this.#causes.take(key) },
+      (span) => this.#fill(loadedFill, span),
+    );
+  }
+
+  async #fill(
+    { keyspace, key, meta, loaded, lease, lifetime: { freshMs, staleMs }, replaces }: LoadedFill,
+    span: Span,
   ): Promise<FillWord> {
+    const told = (verdict: FillVerdict | 'moved'): FillWord => {
+      span.set({ 'tidemark.verdict': verdict });
+      return this.#told(keyspace, verdict, freshMs);
+    };
     const { value, label, dependencies: made, moved } = loaded;
     if (moved) {
       if (lease !== null) await this.release(key, lease);
-      return this.#told(keyspace, 'moved');
+      return told('moved');
     }
     const encoded = this.#encode(value);
     if (!encoded) {
@@ -71,7 +96,7 @@ export class StoreFiller {
       const dependencies = await watchAll(this.#store!, made, asOf, freshMs + staleMs);
       if (typeof dependencies === 'string') {
         if (lease !== null) await this.release(key, lease);
-        return this.#told(keyspace, dependencies);
+        return told(dependencies);
       }
       const verdict = await this.#store!.fill({
         key,
@@ -89,7 +114,7 @@ export class StoreFiller {
         replaces,
         lease,
       });
-      return this.#told(keyspace, verdict);
+      return told(verdict);
     } catch {
       this.failed('fill');
       return 'away';
@@ -115,8 +140,8 @@ export class StoreFiller {
     }
   }
 
-  #told(keyspace: AnyKeyspace, verdict: FillVerdict | 'moved'): FillWord {
-    this.#options.telemetry.record({ type: 'fill', keyspace: keyspace.name, verdict });
+  #told(keyspace: AnyKeyspace, verdict: FillVerdict | 'moved', freshMs: number): FillWord {
+    this.#options.telemetry.record({ type: 'fill', keyspace: keyspace.name, verdict, freshMs });
     if (verdict === 'admitted') return 'admitted';
     this.#counters.fillsRefused += 1;
     return 'refused';

@@ -35,7 +35,21 @@ export class WritePath {
   async write<T>(work: (tx: WriteTransaction<unknown>) => Promise<T>): Promise<Committed<T>> {
     const { source } = this.#options;
     if (!source) throw new ConfigurationError('write needs a source; give one to startNode');
-    return this.commit(() => source.transaction((tx, bump) => work(withBump(tx, bump))));
+    return this.commit(async () => {
+      // What comes after the work: the changelog's rows, and the commit.
+      let bumped = (): void => {};
+      try {
+        return await source.transaction(async (tx, bump) => {
+          bumped(); // Of an attempt that was not to be.
+          const value = await work(withBump(tx, bump));
+          const done = new Promise<void>((resolve) => (bumped = resolve));
+          void this.#options.telemetry.trace('tidemark.bump', {}, undefined, () => done);
+          return value;
+        });
+      } finally {
+        bumped();
+      }
+    });
   }
 
   /** Runs one transaction of the source, and tells what it bumped. */
@@ -62,9 +76,10 @@ export class WritePath {
   async announce(invalidations: readonly Invalidation[]): Promise<void> {
     if (invalidations.length === 0) return;
     const { store, bus, telemetry } = this.#options;
-    this.#reads.raise(invalidations);
+    this.#reads.raise(invalidations, telemetry.inject());
     try {
-      await store?.raise(invalidations);
+      const about = { 'tidemark.keys': invalidations.length };
+      if (store) await telemetry.trace('tidemark.raise', about, undefined, () => store.raise(invalidations));
     } catch {
       this.#counters.storeErrors += 1;
       telemetry.record({ type: 'store-error', operation: 'raise' });

@@ -2,36 +2,81 @@ import type { Freshness, FillVerdict } from '../protocol/record.ts';
 
 /** One unit of work that a trace shows. */
 export interface Span {
-  set(attributes: Readonly<Record<string, string | number | boolean>>): void;
+  set(attributes: SpanAttributes): void;
   /** Ends the span; with an error when the work failed. */
   end(error?: unknown): void;
 }
 
 /** Names of the spans that the engine makes. */
 export type SpanName =
-  | 'tidemark.write'
+  /** A read that L1 did not answer; only inside a trace that is kept. */
+  | 'tidemark.read'
+  /** What a miss does: lease, load, fill. */
+  | 'tidemark.fetch'
+  | 'tidemark.lease_wait'
   | 'tidemark.load'
+  /** Links to the write that invalidated the key, if that is known. */
+  | 'tidemark.fill'
+  | 'tidemark.write'
+  /** Changelog and commit. */
+  | 'tidemark.bump'
+  /** Raises the tidemarks of the writer's own region. */
+  | 'tidemark.raise'
   | 'tidemark.publish'
   | 'tidemark.relay'
+  /** The relay's word that all before it was told; only of one that closes changes. */
+  | 'tidemark.barrier'
   | 'tidemark.apply'
-  | 'tidemark.resync';
+  | 'tidemark.resync'
+  | 'tidemark.warmup'
+  | 'tidemark.warmup.batch';
+
+export type SpanAttributes = Readonly<Record<string, string | number | boolean>>;
+
+/** Headers that carry a trace from one process to another. */
+export type Carrier = Readonly<Record<string, string>>;
+
+/** Where a span belongs. Without a parent it is a child of the current one. */
+export interface SpanOrigin {
+  readonly parent?: Carrier | undefined;
+  readonly links?: readonly Carrier[];
+}
 
 /**
  * How the engine tells what it does, without depending on a telemetry library.
  * `@tidemark/otel` implements it; the default does nothing and costs nothing.
  */
 export interface Telemetry {
-  /** Runs `work` inside a new span, a child of the current one, or of the sender in `carrier`. */
+  /** False: `record` does nothing, and reads do not call it. Left out: true. */
+  readonly records?: boolean;
+  /** Whether what begins now belongs to a trace that is kept. Left out: never. */
+  traced?(): boolean;
+  /** Runs `work` inside a new span. Attribute `tidemark.key` is a key in plain text: it may be secret. */
   trace<T>(
     name: SpanName,
-    attributes: Readonly<Record<string, string | number | boolean>>,
-    carrier: Readonly<Record<string, string>> | undefined,
+    attributes: SpanAttributes,
+    origin: SpanOrigin | undefined,
     work: (span: Span) => Promise<T>,
   ): Promise<T>;
+  /** Called when a node starts: what it shows may be looked at until the returned call. */
+  observe?(gauges: () => NodeGauges): () => void;
   /** Headers that carry the current trace to another process; undefined when there is none. */
   inject(): Record<string, string> | undefined;
   /** Counts and durations. Called on hot paths only when it differs from the default. */
   record(event: EngineEvent): void;
+}
+
+/** What a node is like now. */
+export interface NodeGauges {
+  /** Every write acknowledged longer ago than this is proven to be applied here, ms; infinite while nothing is. */
+  readonly stalenessBoundMs: number;
+  readonly l1Entries: number;
+  /** As estimated for `l1BytesMax`. */
+  readonly l1Bytes: number;
+  /** Entries that L1 gave up for want of room since the node started. */
+  readonly l1Evictions: number;
+  /** Loads that wait for their turn at the source. */
+  readonly loadsWaiting: number;
 }
 
 export type Tier = 'l1' | 'l2' | 'source';
@@ -45,12 +90,22 @@ export type EngineEvent =
       readonly why: MissReason | Served;
     }
   | { readonly type: 'load'; readonly keyspace: string; readonly ms: number; readonly ok: boolean }
-  | { readonly type: 'fill'; readonly keyspace: string; readonly verdict: FillVerdict | 'moved' }
+  | {
+      readonly type: 'fill';
+      readonly keyspace: string;
+      readonly verdict: FillVerdict | 'moved';
+      /** For how long it is fresh. */
+      readonly freshMs: number;
+    }
+  /** A value of L2 was served, so long after it was filled. */
+  | { readonly type: 'age'; readonly keyspace: string; readonly ms: number }
   | { readonly type: 'lease-wait'; readonly keyspace: string; readonly ms: number }
   | { readonly type: 'write'; readonly ms: number; readonly keys: number; readonly ok: boolean }
   | { readonly type: 'publish'; readonly events: number; readonly ok: boolean }
   | { readonly type: 'apply'; readonly from: string; readonly events: number }
   | { readonly type: 'propagation'; readonly from: string; readonly ms: number }
+  /** All that committed before `atMs` on the source's clock, ms since 1970, is applied to the region's store. */
+  | { readonly type: 'horizon'; readonly atMs: number }
   | { readonly type: 'gap'; readonly from: string; readonly reason: string }
   | { readonly type: 'resync'; readonly changes: number; readonly ms: number; readonly ok: boolean }
   | { readonly type: 'bad-message'; readonly from: string; readonly reason: string }
@@ -72,7 +127,19 @@ export type EngineEvent =
       readonly name: string;
       readonly open: boolean;
     }
-  | { readonly type: 'role'; readonly role: 'relay' | 'applier'; readonly leading: boolean };
+  | { readonly type: 'role'; readonly role: 'relay' | 'applier'; readonly leading: boolean }
+  /** Where a warm-up stands. */
+  | {
+      readonly type: 'warmup';
+      readonly keys: number;
+      readonly filled: number;
+      readonly refused: number;
+      readonly bytes: number;
+      /** 0 to 1. */
+      readonly coverage: number;
+      /** 0 to 1; null when no reads are known. */
+      readonly hitRate: number | null;
+    };
 
 /** How a tier answered a read. */
 export type Served = 'fresh' | 'stale' | 'stale-if-error';
@@ -89,7 +156,12 @@ const NO_SPAN: Span = { set() {}, end() {} };
 
 /** Does nothing. */
 export const noTelemetry: Telemetry = {
-  trace: (_name, _attributes, _carrier, work) => work(NO_SPAN),
+  trace: (_name, _attributes, _origin, work) => work(NO_SPAN),
   inject: () => undefined,
   record: () => {},
 };
+
+/** Whether `record` is worth calling; asked once, where a hot path is made. */
+export function records(telemetry: Telemetry): boolean {
+  return telemetry !== noTelemetry && telemetry.records !== false;
+}

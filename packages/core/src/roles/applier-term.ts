@@ -1,4 +1,5 @@
 import type { AnyKeyspace } from '../node/options.ts';
+import { Carriers } from '../node/carriers.ts';
 import { SENT_AT_HEADER } from '../node/publisher.ts';
 import type { Bus, BusMessage, RegionId, Subscription } from '../ports/bus.ts';
 import type { Runtime } from '../ports/runtime.ts';
@@ -34,8 +35,6 @@ interface TermOptions {
   readonly pingIntervalMs: number;
   readonly keyspaceOf: (key: string) => AnyKeyspace | undefined;
 }
-
-type Carrier = Readonly<Record<string, string>>;
 
 interface Received {
   readonly region: RegionId;
@@ -176,8 +175,7 @@ export class ApplierTerm {
 
   async #applyAll(received: readonly Received[]): Promise<void> {
     let batch = new Map<string, Invalidation>();
-    // A batch shows in the trace of its first traced writer.
-    let carrier: Carrier | undefined;
+    let carriers = new Carriers();
     const shipped: ShippedValue[] = [];
     for (const { region, message, discontinuity } of received) {
       const decoded = message && this.#decode(region, message);
@@ -192,13 +190,15 @@ export class ApplierTerm {
         const seen = chain.note(decoded.life, decoded.seq, true);
         if (seen === 'duplicate') continue;
         if (seen === 'hole') this.#noteGap(region, 'a hole before a barrier');
-        await this.#apply(region, batch, decoded.barrier, carrier);
+        await this.#apply(region, batch, decoded.barrier, carriers);
         batch = new Map();
-        carrier = undefined;
+        carriers = new Carriers();
         continue;
       }
-      if (decoded.kind === 'changes') chain.note(decoded.life, decoded.seq, false);
-      else carrier ??= message!.headers;
+      if (decoded.kind === 'changes') {
+        chain.note(decoded.life, decoded.seq, false);
+        carriers.addRelay(message!.headers);
+      } else carriers.add(message!.headers);
       const invalidations = decoded.kind === 'update' ? decoded.values : decoded.invalidations;
       if (decoded.kind === 'update') shipped.push(...decoded.values);
       this.#observe(region, message!, invalidations.length);
@@ -211,12 +211,12 @@ export class ApplierTerm {
         );
       }
       if (batch.size >= BATCH_EVENTS_MAX) {
-        await this.#apply(region, batch, null, carrier);
+        await this.#apply(region, batch, null, carriers);
         batch = new Map();
-        carrier = undefined;
+        carriers = new Carriers();
       }
     }
-    if (batch.size > 0) await this.#apply(received.at(-1)!.region, batch, null, carrier);
+    if (batch.size > 0) await this.#apply(received.at(-1)!.region, batch, null, carriers);
     // After their invalidations: a value for a store that is away now is left to its next reader.
     await fillShipped(this.#store, shipped, this.#options.keyspaceOf, this.#options.telemetry).catch(
       () => {},
@@ -250,7 +250,7 @@ export class ApplierTerm {
     region: RegionId,
     batch: ReadonlyMap<string, Invalidation>,
     barrier: Barrier | null,
-    carrier?: Carrier,
+    carriers: Carriers,
   ): Promise<void> {
     const invalidations = [...batch.values()];
     if (barrier && this.#told && comparePositions(barrier.from, this.#told) > 0) {
@@ -258,6 +258,7 @@ export class ApplierTerm {
       this.#noteGap(region, 'a barrier begins after what the feed told');
     }
     if (invalidations.length === 0 && (!barrier || this.#partitions.every(({ gap }) => gap !== null))) return;
+    const { telemetry } = this.#options;
     const write = async (): Promise<void> => {
       let behind = false;
       await Promise.all(
@@ -268,17 +269,22 @@ export class ApplierTerm {
         }),
       );
       // The nodes' L1s can be kept right even while the store is away.
-      this.#feed.invalidate(invalidations);
+      this.#feed.invalidate(invalidations, carriers.knowsWriter ? telemetry.inject() : undefined);
       if (!barrier || !this.#partitions.some(({ gap }) => gap === null)) return;
       if (behind) return this.#doubt(region, barrier);
       this.#told = maxPosition(this.#told!, barrier.to);
+      telemetry.record({ type: 'horizon', atMs: barrier.atMs });
       this.#claim(barrier.echoes);
     };
     if (invalidations.length === 0) return write();
-    await this.#options.telemetry.trace(
+    await telemetry.trace(
       'tidemark.apply',
-      { 'tidemark.from': region, 'tidemark.events': invalidations.length },
-      carrier,
+      {
+        'tidemark.from': region,
+        'tidemark.events': invalidations.length,
+        'tidemark.barrier': barrier !== null,
+      },
+      carriers.origin(),
       write,
     );
   }

@@ -1,4 +1,5 @@
 import type { Bus } from '../ports/bus.ts';
+import type { Carrier } from '../ports/telemetry.ts';
 import type { Invalidation } from '../protocol/event.ts';
 import { type Claim, encodeMessage, MESSAGE_EVENTS_MAX } from '../protocol/wire.ts';
 
@@ -13,9 +14,9 @@ export class FeedWriter {
     this.life = life;
   }
 
-  invalidate(invalidations: readonly Invalidation[]): void {
+  invalidate(invalidations: readonly Invalidation[], carrier?: Carrier): void {
     for (let start = 0; start < invalidations.length; start += MESSAGE_EVENTS_MAX) {
-      this.#send(invalidations.slice(start, start + MESSAGE_EVENTS_MAX));
+      this.#send(invalidations.slice(start, start + MESSAGE_EVENTS_MAX), undefined, carrier);
     }
   }
 
@@ -24,9 +25,10 @@ export class FeedWriter {
     this.#send([], claim);
   }
 
-  #send(invalidations: readonly Invalidation[], claim?: Claim): void {
+  #send(invalidations: readonly Invalidation[], claim?: Claim, carrier?: Carrier): void {
     this.#seq += 1;
     const message = { kind: 'feed', life: this.life, seq: this.#seq, invalidations } as const;
-    this.#bus.send('feed', { data: encodeMessage(claim ? { ...message, claim } : message) });
+    const data = encodeMessage(claim ? { ...message, claim } : message);
+    this.#bus.send('feed', carrier ? { data, headers: carrier } : { data });
   }
 }

@@ -194,7 +194,14 @@ class RelayTerm {
       const from = first.horizon.era === since.era ? since : first.horizon;
       const barrier = { from, to: first.horizon, atMs: first.atMs, echoes };
       this.#seq += 1;
-      await this.#append(encodeMessage({ kind: 'barrier', life: this.#life, seq: this.#seq, barrier }));
+      const data = encodeMessage({ kind: 'barrier', life: this.#life, seq: this.#seq, barrier });
+      const append = () => this.#append(data);
+      // Most barriers close nothing; they come several times a second, and are nobody's.
+      if (published === 0) await append();
+      else {
+        const about = { 'tidemark.events': published };
+        await this.#options.telemetry.trace('tidemark.barrier', about, undefined, append);
+      }
     }
     this.#horizon = first.horizon;
     if (moved) this.#forgetFinal();

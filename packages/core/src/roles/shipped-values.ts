@@ -50,7 +50,7 @@ async function fillPart(
       const copied = { key, version, scope, schema, ...life, data: bytes, dependencies: [] };
       const fill = { ...fillOfCopy(copied, asOf, meta), replaces: known?.filledAtMs ?? null };
       const verdict = await store.fill(fill);
-      telemetry.record({ type: 'fill', keyspace: keyspace.name, verdict });
+      telemetry.record({ type: 'fill', keyspace: keyspace.name, verdict, freshMs: fill.freshMs });
     }),
   );
 }

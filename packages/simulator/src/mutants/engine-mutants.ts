@@ -91,7 +91,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${NODE}feed-follower.ts`,
-        from: 'if (message.invalidations.length > 0) this.#listener.onInvalidations(message.invalidations);\n      return;',
+        from: 'if (message.invalidations.length > 0) this.#listener.onInvalidations(message.invalidations, headers);\n      return;',
         to: 'return;',
       },
     ],
@@ -114,9 +114,9 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     without: 'a node that takes a new place in the feed starts over',
     edits: [
       {
-        file: `${NODE}node.ts`,
-        from: '      onJoin: () => {\n        this.#counters.feedGaps += 1;\n        this.#reads.reset(true);',
-        to: '      onJoin: () => {\n        this.#counters.feedGaps += 1;\n        this.#reads.l1.ticket() ?? this.#reads.reset(true);',
+        file: `${NODE}feed-listener.ts`,
+        from: '    onJoin() {\n      counters.feedGaps += 1;\n      reads.reset(true);',
+        to: '    onJoin() {\n      counters.feedGaps += 1;\n      reads.l1.ticket() ?? reads.reset(true);',
       },
     ],
     schedules: 10_000,
@@ -144,7 +144,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
       },
       {
         file: `${ROLES}applier-term.ts`,
-        from: "      // The nodes' L1s can be kept right even while the store is away.\n      this.#feed.invalidate(invalidations);\n",
+        from: "      // The nodes' L1s can be kept right even while the store is away.\n      this.#feed.invalidate(invalidations, carriers.knowsWriter ? telemetry.inject() : undefined);\n",
         to: '',
       },
       {

@@ -1,0 +1,1 @@
+export { type Sdk, SdkError, type SdkOptions, startSdk } from './start-sdk.ts';
