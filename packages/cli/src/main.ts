@@ -1,9 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import { addAgentCommand } from './agent-command.ts';
 import { addDeadLettersCommands } from './dead-letters-command.ts';
+import { addDoctorCommand } from './doctor-command.ts';
 import { describeFailure, ExitError } from './failure.ts';
 import { addInspectCommand } from './inspect-command.ts';
 import { addSnapshotCommands } from './snapshot-command.ts';
+import { addStatusCommands } from './status-command.ts';
 import { addTraceCommand } from './trace-command.ts';
 import { addWarmCommands } from './warm-command.ts';
 
@@ -13,6 +15,8 @@ export function program(): Command {
     .description("Coherence of a region's caches, from the command line.")
     .exitOverride()
     .configureOutput({ outputError: () => {} }); // Said once, below.
+  addStatusCommands(root);
+  addDoctorCommand(root);
   addInspectCommand(root);
   addTraceCommand(root);
   addDeadLettersCommands(root);

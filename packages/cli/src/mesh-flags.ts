@@ -1,4 +1,4 @@
-import { type Duration, durationMs } from '@tidemark/core';
+import { ConfigurationError, type Duration, durationMs } from '@tidemark/core';
 import { type Mesh, type MeshPlace, openMesh, type Reached } from '@tidemark/inspect';
 import type { Command } from 'commander';
 
@@ -35,10 +35,12 @@ export function withMeshOnly(command: Command): Command {
 }
 
 export function meshOf({ regions, region, source, namespace, timeout }: MeshFlags): MeshPlace {
+  const answerMs = durationMs(timeout, '--timeout');
+  if (answerMs < 1) throw new ConfigurationError('--timeout must be at least 1ms');
   return {
     dir: regions,
     source,
-    answerMs: durationMs(timeout, '--timeout'),
+    answerMs,
     ...(namespace !== undefined && { namespace }),
     ...(region && { only: region }),
   };

@@ -44,6 +44,7 @@ export interface MeshMember {
   readonly node: TidemarkNode<SqlExecutor>;
   readonly store: RedisStore;
   readonly source: SourceOfTruth<SqlExecutor, SqlExecutor>;
+  readonly close: () => Promise<void>;
 }
 
 /** Three regions of real servers with a node each, and the folder of region files that describes them. */
@@ -102,7 +103,6 @@ export class ThreeRegions {
     closing.unshift(() => admin.end());
     await migrate(admin);
     await admin.query('create table items (id integer primary key, value text not null)');
-    await trackTable(admin, { table: 'items', keyspace: 'item', keys: ['id'] });
     const dir = await mkdtemp(join(tmpdir(), 'tidemark-three-'));
     closing.push(() => rm(dir, { recursive: true }));
     for (const id of IDS) {
@@ -135,15 +135,19 @@ export class ThreeRegions {
         telemetry: noTelemetry,
         ...options,
       });
-      closing.unshift(async () => {
-        await node.close();
-        await bus.close();
-        await store.close();
-        await source.close();
-      });
-      return { node, store, source };
+      let closed: Promise<void> | null = null;
+      const close = (): Promise<void> =>
+        (closed ??= (async () => {
+          await node.close();
+          await bus.close();
+          await store.close();
+          await source.close();
+        })());
+      closing.unshift(close);
+      return { node, store, source, close };
     });
     const regions = new ThreeRegions({ dir, admin, url, redis, members, natsPaths, redisPaths, closing });
+    await regions.track();
     await vi.waitFor(() => {
       for (const { node } of Object.values(members))
         expect(node.stats().stalenessBoundMs).toBeLessThan(5_000);
@@ -164,6 +168,15 @@ export class ThreeRegions {
   heal(id: Id): void {
     this.#redisPaths[id].heal();
     this.#natsPaths[id].heal();
+  }
+
+  /** Ends the region's only process. */
+  stop(id: Id): Promise<void> {
+    return this.members[id].close();
+  }
+
+  track(): Promise<void> {
+    return trackTable(this.admin, { table: 'items', keyspace: 'item', keys: ['id'] });
   }
 
   async write(id: number, value: string): Promise<void> {

@@ -1,4 +1,6 @@
 export { addressOf } from './address.ts';
+export { examineMesh } from './examine-mesh.ts';
+export type { Finding, Severity } from './finding.ts';
 export { assertKey, inspectKey, type InspectOptions } from './inspect-key.ts';
 export {
   type KeyTimeline,

@@ -43,6 +43,7 @@ export function assertKey(key: string): void {
 interface Found {
   readonly askedAtMs: number;
   readonly view: StoreView;
+  readonly boundMs: number;
   readonly dependencies: readonly StoreView[];
   readonly redis: KeyStore['redis'];
   readonly retained: KeyStore['retained'];
@@ -58,15 +59,15 @@ async function readStore(mesh: Mesh, { store, freshness }: MeshRegion, key: stri
     if (!Number.isFinite(freshness.boundMs())) await freshness.nextClaim(mesh.answerMs);
     const { record } = viewOf(await store.read([key]), 0);
     const made = record?.value?.dependencies ?? [];
-    const [answer, redis, retained] = await Promise.all([
-      store.read([key, ...made.map((each) => each.key)]),
-      store.diagnostics.key(key),
-      store.retained(key),
-    ]);
+    const answer = await store.read([key, ...made.map((each) => each.key)]);
+    // At once: the next claim speaks of a later state than this answer shows.
+    const boundMs = answer.meta ? freshness.boundOf(answer.meta) : Number.POSITIVE_INFINITY;
     const view = viewOf(answer, 0);
+    const [redis, retained] = await Promise.all([store.diagnostics.key(key), store.retained(key)]);
     return {
       askedAtMs: Date.now(),
       view,
+      boundMs,
       dependencies: made.map((_, i) => viewOf(answer, i + 1)),
       redis,
       retained: retained.map(({ version, filledAtMs, schema, data }) => ({
@@ -115,19 +116,15 @@ function askSource(mesh: Mesh, key: string): Promise<Reached<KeySource>> {
 
 async function judged(
   mesh: Mesh,
-  { region, source: truth, freshness }: MeshRegion,
+  { region, source: truth }: MeshRegion,
   key: string,
   found: Reached<Found>,
   source: Reached<KeySource>,
   { boundMs: askedMs = BOUND_MS, data = false }: InspectOptions,
 ): Promise<KeyView['regions'][number]> {
   if (!found.reachable) return { region: region.id, ...found };
-  const { askedAtMs, view, dependencies, redis, retained } = found;
+  const { askedAtMs, view, boundMs, dependencies, redis, retained } = found;
   const made = view.record?.value?.dependencies ?? [];
-  const boundMs = [view, ...dependencies].reduce(
-    (worst, { meta }) => Math.max(worst, meta ? freshness.boundOf(meta) : Number.POSITIVE_INFINITY),
-    0,
-  );
   const labels = source.reachable
     ? await labelsOf(mesh, truth, [key, ...made.map((each) => each.key)], source)
     : null;

@@ -27,7 +27,12 @@ export function troublesOf({ truth, relay, regions, pairs }: Omit<MeshView, 'tro
 function troublesIn({ region, redis, nats, postgres, freshness, deadLetters }: RegionView): Trouble[] {
   const found: Trouble[] = [];
   for (const [name, server] of Object.entries({ Redis: redis, NATS: nats, Postgres: postgres })) {
-    if (!server.reachable) found.push({ region, code: 'unreachable', text: `${name}: ${server.reason}` });
+    if (!server.reachable)
+      found.push({
+        region,
+        code: 'unreachable',
+        text: server.reason.startsWith(name) ? server.reason : `${name}: ${server.reason}`,
+      });
   }
   if (redis.reachable && !redis.meta)
     found.push({

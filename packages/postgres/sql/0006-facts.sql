@@ -62,6 +62,7 @@ BEGIN
     'top', p.top::text::bigint,
     'atMs', floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint,
     'version', current_setting('server_version'),
+    'system', (SELECT m.system_identifier::text FROM tidemark.meta m),
     'isReplica', pg_is_in_recovery(),
     'synchronousCommit', current_setting('synchronous_commit'),
     'connectionsMax', current_setting('max_connections')::integer,

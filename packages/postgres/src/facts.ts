@@ -37,6 +37,8 @@ export interface SourceFacts {
   readonly top: Position;
   readonly atMs: number;
   readonly version: string;
+  /** Which database this is: of a copy that goes on by itself it is another one. */
+  readonly system: string;
   readonly isReplica: boolean;
   readonly synchronousCommit: string;
   readonly connections: number;
