@@ -4,6 +4,8 @@ import { addDeadLettersCommands } from './dead-letters-command.ts';
 import { addDoctorCommand } from './doctor-command.ts';
 import { describeFailure, ExitError } from './failure.ts';
 import { addInspectCommand } from './inspect-command.ts';
+import { addInvalidateCommand } from './invalidate-command.ts';
+import { addRollbackCommand } from './rollback-command.ts';
 import { addSnapshotCommands } from './snapshot-command.ts';
 import { addStatusCommands } from './status-command.ts';
 import { addTraceCommand } from './trace-command.ts';
@@ -19,6 +21,8 @@ export function program(): Command {
   addDoctorCommand(root);
   addInspectCommand(root);
   addTraceCommand(root);
+  addInvalidateCommand(root);
+  addRollbackCommand(root);
   addDeadLettersCommands(root);
   addAgentCommand(root);
   addWarmCommands(root);

@@ -55,4 +55,5 @@ export { type AnyGroup, group, type Group, type GroupOptions } from './groups/gr
 export type { CollectOptions } from './groups/group-engine.ts';
 export type { GroupEntry, StageOptions } from './groups/group-stager.ts';
 export type { GroupView } from './groups/group-view.ts';
-export { livePin, type RetainedVersion, type RollbackOptions } from './node/version-history.ts';
+export { type KeyHistory, keyHistory, livePin, rollbackTarget } from './node/key-history.ts';
+export type { RetainedVersion, RollbackOptions } from './node/version-history.ts';

@@ -23,3 +23,12 @@ export type {
 } from './mesh-view.ts';
 export type { Reached } from './reached.ts';
 export { readMesh } from './read-mesh.ts';
+export {
+  type GroupRollback,
+  invalidate,
+  type KeyRollback,
+  planGroupRollback,
+  planKeyRollback,
+} from './actions.ts';
+export { type AppliedIn, waitApplied } from './applied.ts';
+export { type HeldLetter, meshLetters, type MeshLetters, replayLetter } from './dead-letters.ts';

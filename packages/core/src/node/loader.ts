@@ -12,7 +12,7 @@ import { checkDependencies, isSameLabel, LabelBook } from './label-book.ts';
 import type { LoadTimes } from './load-times.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
 import { SourceCircuit } from './source-circuit.ts';
-import { livePin } from './version-history.ts';
+import { livePin } from './key-history.ts';
 
 /** Parameters of some keyspace; `AnyKeyspace` has erased which. */
 type LoadParams = Params<ParamTypes>;

@@ -1,10 +1,10 @@
 import type { Params, ParamTypes } from '../keyspace/params.ts';
 import { ConfigurationError, FormatError } from '../ports/errors.ts';
-import { type Pin, PIN_BYTES_MAX, type PinSource, VersionGoneError } from '../ports/pins.ts';
+import { PIN_BYTES_MAX, type PinSource } from '../ports/pins.ts';
 import type { Committed, SourceOfTruth } from '../ports/source.ts';
 import type { Store } from '../ports/store.ts';
-import type { RetainedValue } from '../protocol/retained.ts';
-import { compareVersions, formatVersion, type Version } from '../protocol/version.ts';
+import { compareVersions, type Version } from '../protocol/version.ts';
+import { type KeyHistory, keyHistory, rollbackTarget } from './key-history.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
 import type { WritePath } from './write-path.ts';
 
@@ -22,15 +22,6 @@ export interface RetainedVersion {
 export interface RollbackOptions {
   /** One of `versions()`. Default: the one before what readers get now. */
   readonly to?: Version;
-}
-
-/** What store and source know of a key. */
-interface Known {
-  readonly retained: readonly RetainedValue[];
-  /** The key's version in the source. */
-  readonly latest: Version;
-  /** The version whose content readers get: the latest, or the one that a rollback went back to. */
-  readonly shown: Version;
 }
 
 /** Earlier values of single keys, and the way back to them. */
@@ -60,31 +51,17 @@ export class VersionHistory {
   ): Promise<Committed<{ readonly version: Version }>> {
     const key = keyspace.key(params);
     const { pins } = this.#parts(keyspace);
-    const { retained, latest, shown } = await this.#look(keyspace, key);
-    const target = retained.find(({ version }) =>
-      to ? compareVersions(version, to) === 0 : compareVersions(version, shown) < 0,
-    );
-    if (!target) throw new VersionGoneError(key, to ? formatVersion(to) : 'an earlier version');
+    const history = await this.#look(keyspace, key);
+    const target = rollbackTarget(key, history, to);
     const { data, schema, version } = target;
     if (data) this.#check(key, data);
     const content = { origin: version.n, schema, data };
-    const { invalidations } = await this.#writes.commit(() => pins.pin(key, content, latest.n));
+    const { invalidations } = await this.#writes.commit(() => pins.pin(key, content, history.latest.n));
     return { value: { version }, invalidations };
   }
 
-  async #look(keyspace: AnyKeyspace, key: string): Promise<Known> {
-    const { store, source, pins } = this.#parts(keyspace);
-    const [retained, labels] = await Promise.all([store.retained(key), source.labels([key])]);
-    const latest = labels.versions[0]!;
-    const pin = livePin((await pins.read([key]))[0] ?? null, latest);
-    return {
-      // Another schema's bytes mean nothing here; another era's may be of a future that never was.
-      retained: retained.filter(
-        ({ schema, version }) => schema === keyspace.schemaVersion && version.era === latest.era,
-      ),
-      latest,
-      shown: pin ? { era: latest.era, n: pin.origin } : latest,
-    };
+  #look(keyspace: AnyKeyspace, key: string): Promise<KeyHistory> {
+    return keyHistory(this.#parts(keyspace), key, keyspace.schemaVersion);
   }
 
   /** What is pinned is served in every region: it must be sound. */
@@ -107,9 +84,4 @@ export class VersionHistory {
       throw new ConfigurationError(`keyspace ${keyspace.name} keeps no earlier values; give it retain`);
     return { store, source, pins: source.pins };
   }
-}
-
-/** A pin counts until something newer was written. */
-export function livePin(pin: Pin | null, label: Version): Pin | null {
-  return pin && pin.n >= label.n ? pin : null;
 }
