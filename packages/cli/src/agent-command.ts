@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { runAgent } from './agent.ts';
 import { eventLine, isNews } from './event-lines.ts';
 import { EXIT_CODES } from './exit-codes.ts';
+import { metricsPortOption, otlpOption, type TelemetryFlags, withTelemetry } from './telemetry-flags.ts';
 import { type PlaceFlags, placeOf, say, withPlace } from './place-flags.ts';
 
 const ROLES = ['relay', 'applier'] as const;
@@ -18,7 +19,7 @@ function collectRoles(text: string, before: readonly Role[] = []): readonly Role
   return [...new Set([...before, ...roles])];
 }
 
-interface AgentFlags extends PlaceFlags {
+interface AgentFlags extends PlaceFlags, TelemetryFlags {
   readonly roles?: readonly Role[];
   readonly pingInterval?: Duration;
 }
@@ -27,22 +28,25 @@ async function agent(flags: AgentFlags): Promise<void> {
   const { roles = ROLES, pingInterval } = flags;
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
-  await runAgent({
-    ...placeOf(flags),
-    relay: roles.includes('relay'),
-    applier: roles.includes('applier'),
-    ...(pingInterval !== undefined && { pingInterval }),
-    signal: stopping.signal,
-    onReady: () =>
-      say(
-        flags,
-        { type: 'ready', region: flags.region, roles },
-        `ready: offers ${roles.join(' and ')} in ${flags.region}`,
-      ),
-    onEvent(event) {
-      if (isNews(event)) say(flags, event, eventLine(event));
-    },
-  });
+  await withTelemetry(flags, 'tidemark-agent', (telemetry) =>
+    runAgent({
+      ...placeOf(flags),
+      relay: roles.includes('relay'),
+      applier: roles.includes('applier'),
+      ...(pingInterval !== undefined && { pingInterval }),
+      telemetry,
+      signal: stopping.signal,
+      onReady: () =>
+        say(
+          flags,
+          { type: 'ready', region: flags.region, roles },
+          `ready: offers ${roles.join(' and ')} in ${flags.region}`,
+        ),
+      onEvent(event) {
+        if (isNews(event)) say(flags, event, eventLine(event));
+      },
+    }),
+  );
 }
 
 /** Adds `agent`. */
@@ -55,9 +59,11 @@ export function addAgentCommand(root: Command): void {
       ),
     )
     .option('--ping-interval <duration>', 'how often freshness is proven anew (default: 500ms)')
+    .addOption(otlpOption())
+    .addOption(metricsPortOption())
     .addHelpText(
       'after',
-      `${EXIT_CODES}\nExamples:\n  tidemark agent --regions regions/local --region eu-west --source shop\n  tidemark agent --regions /etc/tidemark/regions --region eu-west --source shop --roles applier --ping-interval 1s --json`,
+      `${EXIT_CODES}\nExamples:\n  tidemark agent --regions regions/local --region eu-west --source shop\n  tidemark agent --regions /etc/tidemark/regions --region eu-west --source shop --roles applier --ping-interval 1s --json\n  tidemark agent --regions regions/local --region eu-west --source shop --metrics-port 9464`,
     )
     .action(agent);
 }

@@ -1,4 +1,4 @@
-import { type Duration, type EngineEvent, noTelemetry, startNode } from '@tidemark/core';
+import { type Duration, type EngineEvent, noTelemetry, startNode, type Telemetry } from '@tidemark/core';
 import { connectRegion, type RegionPlace } from './connect-region.ts';
 import { reached, type ServerEvent } from './server-watch.ts';
 
@@ -7,6 +7,7 @@ export interface AgentOptions extends RegionPlace {
   readonly applier: boolean;
   /** How often freshness is proven anew; a node's default when left out. */
   readonly pingInterval?: Duration;
+  readonly telemetry?: Telemetry;
   /** Told of what an operator wants to know. */
   readonly onEvent: (event: EngineEvent | ServerEvent) => void;
   /** Ends the agent: it gives its roles back, so that others take them at once. */
@@ -24,7 +25,16 @@ export interface AgentOptions extends RegionPlace {
  * @throws RegionError, ConfigurationError
  */
 export async function runAgent(options: AgentOptions): Promise<void> {
-  const { relay, applier, pingInterval, onEvent, signal, onReady, ...place } = options;
+  const {
+    relay,
+    applier,
+    pingInterval,
+    onEvent,
+    signal,
+    onReady,
+    telemetry = noTelemetry,
+    ...place
+  } = options;
   const parts = await connectRegion(place);
   const ending = new AbortController();
   const ended = AbortSignal.any([signal, ending.signal]);
@@ -38,7 +48,14 @@ export async function runAgent(options: AgentOptions): Promise<void> {
       source: parts.source,
       roles: { relay, applier },
       ...(pingInterval !== undefined && { pingInterval }),
-      telemetry: { ...noTelemetry, record: onEvent },
+      telemetry: {
+        ...telemetry,
+        records: true,
+        record(event) {
+          telemetry.record(event);
+          onEvent(event);
+        },
+      },
     });
     try {
       await Promise.all(there.filter((_, i) => needed[i]!.region === place.id));

@@ -3,6 +3,7 @@ import { measureWarmth, parseGate, reached, type WarmReport } from '@tidemark/wa
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { connectRegion } from './connect-region.ts';
 import { EXIT_INTERRUPTED, ExitError } from './failure.ts';
+import { metricsPortOption, otlpOption, type TelemetryFlags, withTelemetry } from './telemetry-flags.ts';
 import { type PlaceFlags, placeOf, say, withPlace } from './place-flags.ts';
 import { hotKeys } from './warm-list.ts';
 import { jsonScreen, percent, textScreen } from './warm-progress.ts';
@@ -13,7 +14,7 @@ export const EXIT_NOT_WARM = 3;
 const EXIT_CODES =
   '\nExit codes: 0 warm, 1 failed, 2 wrong usage or configuration, 3 not warm enough, or stopped before the end,\n130 interrupted. After 1, 3 and 130 --resume goes on.\n';
 
-interface WarmFlags extends PlaceFlags {
+interface WarmFlags extends PlaceFlags, TelemetryFlags {
   readonly from: readonly string[];
   readonly keyspaces?: string;
   readonly keyspace?: readonly string[];
@@ -49,7 +50,10 @@ async function warmRegion(flags: WarmFlags): Promise<void> {
       );
       return;
     }
-    judge(await runWarm(request), flags);
+    judge(
+      await withTelemetry(flags, 'tidemark-warm', (telemetry) => runWarm({ ...request, telemetry })),
+      flags,
+    );
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
   }
@@ -157,6 +161,8 @@ export function addWarmCommands(root: Command): void {
     )
     .option('--concurrency <count>', 'batches at a time (default: 4)', wholeNumber)
     .option('--until <gate>', 'warm enough: coverage=95% of the keys, or hit-rate=0.9 of the known reads')
+    .addOption(otlpOption())
+    .addOption(metricsPortOption())
     .option('--deadline <duration>', 'stop then, such as 5m')
     .addOption(
       new Option('--on-deadline <what>', 'exit 3, or exit 0 with what there is')

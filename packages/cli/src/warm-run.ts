@@ -1,4 +1,4 @@
-import { ConfigurationError, startNode, type Store } from '@tidemark/core';
+import { ConfigurationError, startNode, type Store, type Telemetry } from '@tidemark/core';
 import { redisStore } from '@tidemark/redis';
 import { loadRegions } from '@tidemark/regions';
 import {
@@ -40,6 +40,7 @@ export interface WarmRequest
   readonly resume: boolean;
   readonly signal: AbortSignal;
   readonly screen: WarmScreen;
+  readonly telemetry?: Telemetry;
 }
 
 /** What a warm-up would do. */
@@ -180,6 +181,7 @@ export function runWarm(request: WarmRequest): Promise<WarmReport> {
       resume: state,
       save: (now) => file.save(now),
       signal: request.signal,
+      ...(request.telemetry && { telemetry: request.telemetry }),
       onProgress: (progress) => screen.update(progress),
       onAway: (name, error) =>
         screen.say(`${name} is away and is not asked again: ${String(error)}`, {

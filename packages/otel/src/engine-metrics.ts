@@ -68,6 +68,10 @@ export function engineMetrics(meter: Meter, identity: Attributes): (event: Engin
       if (horizonAtMs !== null) result.observe(Math.max(0, Date.now() - horizonAtMs) / 1_000, identity);
     });
 
+  // A counter that has not counted yet is no series, and no alert can tell it from one that is not collected.
+  for (const quiet of [gaps, badMessages, laterMessages, feedGaps, storeErrors, breakerTurns, resynced])
+    quiet.add(0, identity);
+
   const of = (attributes: Attributes): Attributes => ({ ...identity, ...attributes });
   return (event) => {
     switch (event.type) {
@@ -122,6 +126,8 @@ export function engineMetrics(meter: Meter, identity: Attributes): (event: Engin
         return breakerTurns.add(1, { ...circuit, 'tidemark.open': event.open });
       }
       case 'role':
+        // Who takes over says what it finds; until then nothing is known to be wrong, and the series exists.
+        if (event.role === 'applier') deadLetters.record(0, identity);
         return roles.record(event.leading ? 1 : 0, of({ 'tidemark.role': event.role }));
       case 'warmup':
         for (const outcome of ['filled', 'refused'] as const)

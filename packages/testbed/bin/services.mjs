@@ -4,13 +4,14 @@ import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { run, say, Stop } from './run.mjs';
 
-/** @typedef {'redis' | 'nats' | 'postgres' | 'spin'} Service */
+/** @typedef {'redis' | 'nats' | 'postgres' | 'prometheus' | 'spin'} Service */
 
 /** @type {Readonly<Record<Service, { binaries: readonly string[], apt: string, brew: string }>>} */
 const SERVICES = {
   redis: { binaries: ['redis-server'], apt: 'redis-server', brew: 'redis' },
   nats: { binaries: ['nats-server'], apt: 'nats-server', brew: 'nats-server' },
   postgres: { binaries: ['initdb', 'postgres'], apt: 'postgresql', brew: 'postgresql' },
+  prometheus: { binaries: ['prometheus', 'promtool'], apt: 'prometheus', brew: 'prometheus' },
   // No server: the model checker, and the compiler of what it generates.
   spin: { binaries: ['spin', 'gcc'], apt: 'spin gcc libc6-dev', brew: 'spin' },
 };

@@ -21,7 +21,7 @@ export async function needBinary(name: string): Promise<string> {
   const path = await findBinary(name, ['/opt/homebrew/bin', '/usr/local/bin']);
   if (path) return path;
   throw new Error(
-    `${name} is not installed. Debian, Ubuntu: apt-get install redis-server nats-server postgresql. ` +
-      `macOS: brew install redis nats-server postgresql.`,
+    `${name} is not installed. Debian, Ubuntu: apt-get install redis-server nats-server postgresql prometheus. ` +
+      `macOS: brew install redis nats-server postgresql prometheus.`,
   );
 }

@@ -1,4 +1,5 @@
 export { startNats } from './nats.ts';
+export { type PrometheusOptions, startPrometheus } from './prometheus.ts';
 export { startPostgres, type PostgresServer } from './postgres.ts';
 export type { PostgresBackup, RestoreOptions } from './postgres-backup.ts';
 export { type PostgresStandby, startPostgresStandby } from './postgres-standby.ts';
