@@ -83,8 +83,8 @@ describe('with an SDK', () => {
       record({ type: 'bad-message', from: 'us', reason: `hostile ${i}` });
       record({ type: 'gap', from: 'us', reason: `a message was not handled: hostile ${i}` });
     }
-    expect(await series('bad_messages')).toEqual({ us: 50 });
-    expect(await series('gaps')).toEqual({ 'us a message was not handled': 50 });
+    expect(await series('bad_messages')).toEqual({ '': 0, us: 50 });
+    expect(await series('gaps')).toEqual({ '': 0, 'us a message was not handled': 50 });
   });
 
   it('a node is looked at when metrics are collected, and not after it has closed', async () => {
@@ -129,6 +129,6 @@ describe('with an SDK', () => {
     expect(await series('breaker.open')).toEqual({ 'store 0': 1 });
     turn(false);
     expect(await series('breaker.open')).toEqual({ 'store 0': 0 });
-    expect(await series('breaker.turns')).toEqual({ 'store 0 true': 1, 'store 0 false': 1 });
+    expect(await series('breaker.turns')).toEqual({ '': 0, 'store 0 true': 1, 'store 0 false': 1 });
   });
 });
