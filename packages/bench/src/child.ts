@@ -6,6 +6,7 @@ import { awaitedRate, concurrentReads, peekRate } from './measures.ts';
 import type { Load, OpenSubject, Subject, SubjectOptions } from './subject.ts';
 import { openLruCache, openRawRedis } from './subjects/floors.ts';
 import { openTidemark } from './subjects/tidemark.ts';
+import { openTraced } from './subjects/traced.ts';
 import { valueOf } from './value.ts';
 
 /** Where rows come from: made up at once, or slowly, counted and versioned in a Redis that no fault touches. */
@@ -25,6 +26,7 @@ const BUILT_IN: Readonly<Record<string, OpenSubject>> = {
   tidemark: (options, load) => openTidemark(options, load),
   'tidemark, OpenTelemetry API': (options, load) => openTidemark(options, load, 'api'),
   'tidemark, OpenTelemetry metrics': (options, load) => openTidemark(options, load, 'sdk'),
+  'tidemark, traced, 1 in 10 kept': (options, load) => openTraced(options, load),
   'lru-cache': openLruCache,
   ioredis: (options, load) => openRawRedis(options, load),
   'ioredis auto-pipelining': (options, load) => openRawRedis(options, load, true),

@@ -10,7 +10,7 @@ export function l2Hit(readers: number): Scenario {
   return {
     name: `l2-hit-${readers}`,
     title: many ? `L2 hit, ${readers} readers` : 'L2 hit, one reader',
-    how: `${many ? `${readers} readers` : 'One reader'} over 10,000 keys in Redis, values of about 200 bytes, decoded; no L1. The floor is a \`GET\` of ioredis and \`JSON.parse\`. cacheable and cache-manager are on node-redis.`,
+    how: `${many ? `${readers} readers` : 'One reader'} over 10,000 keys in Redis, values of about 200 bytes, decoded; no L1. The floor is a \`GET\` of ioredis and \`JSON.parse\`. cacheable and cache-manager are on node-redis.${many ? '' : ' Traced: each read inside a request’s span, of which an SDK keeps one in ten; the request’s own span included.'}`,
     floor: many ? 'ioredis auto-pipelining' : 'ioredis',
     metrics: [
       { name: 'reads', unit: 'ops/s', better: 'higher' },
@@ -72,7 +72,8 @@ async function* measure(
   environment: Environment,
   { rounds, keys, ms, readers, progress }: Size,
 ): AsyncGenerator<Sample> {
-  const names = ['ioredis', 'ioredis auto-pipelining', 'tidemark', ...PEERS];
+  const observed = readers > 1 ? [] : ['tidemark, OpenTelemetry metrics', 'tidemark, traced, 1 in 10 kept'];
+  const names = ['ioredis', 'ioredis auto-pipelining', 'tidemark', ...observed, ...PEERS];
   const processes = await openSubjects(environment, names, { redis: true, l1: false, bus: false });
   try {
     for (const each of processes) await each.ask('warm', keys);
