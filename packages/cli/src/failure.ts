@@ -49,5 +49,9 @@ function classify(error: unknown): {
     return { code: error.code, message: error.message, exitCode };
   }
   const message = error instanceof Error ? error.message : String(error);
+  // Postgres: a login that is refused, a database that is not there.
+  if (/^(28|3D)[0-9A-Z]{3}$/.test(String((error as { code?: unknown } | null)?.code))) {
+    return { code: 'E_CONFIGURATION', message, exitCode: EXIT_USAGE };
+  }
   return { code: 'E_UNEXPECTED', message, exitCode: EXIT_FAILED };
 }

@@ -1,13 +1,17 @@
 import { Command, CommanderError } from 'commander';
 import { addAgentCommand } from './agent-command.ts';
+import { addCompletionCommand } from './completion-command.ts';
 import { addDeadLettersCommands } from './dead-letters-command.ts';
 import { addDoctorCommand } from './doctor-command.ts';
 import { describeFailure, ExitError } from './failure.ts';
 import { addInspectCommand } from './inspect-command.ts';
 import { addInvalidateCommand } from './invalidate-command.ts';
+import { addPostgresCommands } from './postgres-command.ts';
+import { addRegionsCommands } from './regions-command.ts';
 import { addRollbackCommand } from './rollback-command.ts';
 import { addSnapshotCommands } from './snapshot-command.ts';
 import { addStatusCommands } from './status-command.ts';
+import { addTailCommand } from './tail-command.ts';
 import { addTraceCommand } from './trace-command.ts';
 import { addWarmCommands } from './warm-command.ts';
 
@@ -21,12 +25,16 @@ export function program(): Command {
   addDoctorCommand(root);
   addInspectCommand(root);
   addTraceCommand(root);
+  addTailCommand(root);
   addInvalidateCommand(root);
   addRollbackCommand(root);
   addDeadLettersCommands(root);
+  addRegionsCommands(root);
+  addPostgresCommands(root);
   addAgentCommand(root);
   addWarmCommands(root);
   addSnapshotCommands(root);
+  addCompletionCommand(root);
   return root;
 }
 

@@ -1,7 +1,8 @@
 import { group, startNode, tag } from '@tidemark/core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { AppliedIn, MeshLetters, MeshView } from '@tidemark/inspect';
-import { IDS, items, run, ThreeRegions, WAIT } from './three-regions.ts';
+import { run } from './run.ts';
+import { IDS, items, ThreeRegions, WAIT } from './three-regions.ts';
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
 let regions: ThreeRegions;

@@ -1,7 +1,8 @@
 import type { Finding, MeshView } from '@tidemark/inspect';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { items, run, ThreeRegions, WAIT } from './three-regions.ts';
+import { run } from './run.ts';
+import { items, ThreeRegions, WAIT } from './three-regions.ts';
 
 vi.setConfig({ testTimeout: 40_000, hookTimeout: 60_000 });
 let regions: ThreeRegions;

@@ -3,22 +3,11 @@ import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import { main } from '../src/main.ts';
+import { describe, expect, it } from 'vitest';
+import { run } from './run.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const LOCAL = ['--regions', join(ROOT, 'regions/local'), '--region', 'eu-west', '--source', 'shop'];
-
-afterEach(() => void vi.restoreAllMocks());
-
-/** Runs it in this process. */
-async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const said = { out: '', err: '' };
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => ((said.out += String(text)), true));
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => ((said.err += String(text)), true));
-  const code = await main(['node', 'tidemark', ...args]);
-  return { code, ...said };
-}
 
 describe('errors', () => {
   it.each([

@@ -1,6 +1,7 @@
 import type { KeyTimeline, KeyView } from '@tidemark/inspect';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type Id, IDS, items, run, ThreeRegions } from './three-regions.ts';
+import { run } from './run.ts';
+import { type Id, IDS, items, ThreeRegions } from './three-regions.ts';
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
 const TRACE = '0af7651916cd43dd8448eb211c80319c';

@@ -25,7 +25,6 @@ import {
 } from '@tidemark/testbed';
 import pg from 'pg';
 import { expect, vi } from 'vitest';
-import { main } from '../src/main.ts';
 
 export const IDS = ['us', 'eu', 'ap'] as const;
 export type Id = (typeof IDS)[number];
@@ -202,23 +201,5 @@ export class ThreeRegions {
 
   async close(): Promise<void> {
     for (const close of this.#closing) await close();
-  }
-}
-
-/** Runs the command in this process. */
-export async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  const said = { out: '', err: '' };
-  const out = vi
-    .spyOn(process.stdout, 'write')
-    .mockImplementation((text) => ((said.out += String(text)), true));
-  const err = vi
-    .spyOn(process.stderr, 'write')
-    .mockImplementation((text) => ((said.err += String(text)), true));
-  try {
-    const code = await main(['node', 'tidemark', ...args]);
-    return { code, ...said };
-  } finally {
-    out.mockRestore();
-    err.mockRestore();
   }
 }

@@ -15,7 +15,6 @@ import { channelSubject, checkOptions, type NatsServerOptions, streamName } from
 import { StreamFollower } from './stream-follower.ts';
 import { type LogEntry, type LogQuery, lookAtStream, readLog, type StreamLook } from './stream-look.ts';
 
-const SETTLE_MS = 2_000;
 const codec = StringCodec();
 
 export interface NatsObserverOptions {
@@ -73,12 +72,12 @@ export class NatsObserver {
     yield* readLog(connection, streamName(this.#options.source, region), query, ms);
   }
 
-  /** Follows a region's stream from now on, across reconnects. */
-  async follow(region: RegionId, handler: StreamHandler): Promise<Subscription> {
+  /** Follows a region's stream from now on, across reconnects. Resolves once it does, or after `ms`. */
+  async follow(region: RegionId, handler: StreamHandler, ms: number): Promise<Subscription> {
     const stream = streamName(this.#options.source, region);
     const follower = new StreamFollower(this.#link(region), stream, handler, 'tidemark observer');
     this.#subscriptions.add(follower);
-    await follower.settled(SETTLE_MS);
+    await follower.settled(ms);
     return follower;
   }
 

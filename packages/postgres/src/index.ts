@@ -1,6 +1,6 @@
 export { postgresSource, CHANGES_LIMIT_MAX } from './source.ts';
 export { TRANSACTION_BUMPS_MAX, COMMITTED_INVALIDATIONS_MAX } from './transaction.ts';
-export { migrate, SCHEMA_VERSION, type MigrateOptions } from './migrations.ts';
+export { migrate, SCHEMA_VERSION, schemaVersion, type MigrateOptions } from './migrations.ts';
 export { type TrackingProblem, trackingProblems } from './tracking-problems.ts';
 export { trackTable, untrackTable, trackedTables, type DigestColumn, type TrackedTable } from './tracking.ts';
 export { collectDeleted, COLLECT_LIMIT_MAX, type CollectOptions } from './collection.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Pool, PoolClient } from 'pg';
 import { ConfigurationError } from '@tidemark/core';
-import { SchemaVersionError, toSourceError } from './errors.ts';
+import { SchemaVersionError, toSchemaError, toSourceError } from './errors.ts';
 import { inTransaction } from './pool-transaction.ts';
 
 /** All migrations, oldest first; the number is the position, from 1. Files in `sql/`. */
@@ -37,6 +37,20 @@ export async function migrate(pool: Pool, options: MigrateOptions = {}): Promise
   });
 }
 
+/** Number of the newest migration that was applied; 0 when the schema is not there. Needs the role that migrates. */
+export async function schemaVersion(pool: Pool): Promise<number> {
+  return inTransaction(pool, toNamedError, async (client) => {
+    const { rows } = await client.query<{ there: boolean }>(
+      `SELECT to_regclass('tidemark.migrations') IS NOT NULL AS there`,
+    );
+    if (!rows[0]?.there) return 0;
+    const newest = await client.query<{ number: number }>(
+      'SELECT coalesce(max(number), 0) AS number FROM tidemark.migrations',
+    );
+    return newest.rows[0]?.number ?? 0;
+  });
+}
+
 async function migrateInside(client: PoolClient): Promise<readonly number[]> {
   await client.query(`SELECT pg_advisory_xact_lock(hashtextextended('tidemark:migrate', 0))`);
   const encoding = await client.query<{ server_encoding: string }>('SHOW server_encoding');
@@ -66,4 +80,8 @@ async function migrateInside(client: PoolClient): Promise<readonly number[]> {
     applied.push(number);
   }
   return applied;
+}
+
+function toNamedError(error: unknown): unknown {
+  return toSchemaError(error, SCHEMA_VERSION);
 }

@@ -87,6 +87,12 @@ describe('the region itself', () => {
       subject,
     });
   });
+
+  it('may see who follows its stream', async () => {
+    const manager = await owner.jetstreamManager({ checkAPI: false });
+    const page = await manager.consumers.list(STREAM).next();
+    expect(page.map(({ name }) => name)).toContain('tm-peer');
+  });
 });
 
 describe('a peer', () => {
