@@ -172,8 +172,8 @@ Example:
         '--key <columns...>',
         "columns that make the key, in the order of the keyspace's parameters; a digest as digest:column",
       )
-        .argParser((text: string, before: readonly Key[] = []): readonly Key[] => [
-          ...before,
+        .argParser((text: string, before: readonly Key[] | undefined): readonly Key[] => [
+          ...(before ?? []),
           ...text
             .split(',')
             .map((each): Key => (each.startsWith('digest:') ? { digest: each.slice(7) } : each)),

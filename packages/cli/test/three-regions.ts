@@ -131,6 +131,8 @@ export class ThreeRegions {
         bus,
         source,
         pingInterval: 200,
+        // A region that is cut off takes no role with it.
+        roles: { relay: id === 'us', applier: true },
         telemetry: noTelemetry,
         ...options,
       });
