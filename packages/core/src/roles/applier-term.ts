@@ -11,10 +11,11 @@ import { PingLog } from '../protocol/ping-log.ts';
 import { comparePositions, maxPosition, type Position } from '../protocol/position.ts';
 import { RelayChain } from '../protocol/relay-chain.ts';
 import { maxVersion } from '../protocol/version.ts';
-import { decodeMessage, ECHOES_MAX, encodeMessage, type StreamMessage } from '../protocol/wire.ts';
+import { decodeMessage, encodeMessage, type StreamMessage } from '../protocol/wire.ts';
 import { backoffMs } from '../runtime/sleep.ts';
 import { Wakeup } from '../runtime/wakeup.ts';
 import { FeedWriter } from './feed-writer.ts';
+import { HelloBook, type Hellos } from './hellos.ts';
 import { Inbox } from './inbox.ts';
 import { BEHIND, PartitionWriter } from './partition-writer.ts';
 import { resync } from './resync.ts';
@@ -43,9 +44,6 @@ interface Received {
   readonly discontinuity?: string;
 }
 
-/** Node pings that wait for a proof, by node life. */
-type Hellos = ReadonlyMap<string, number>;
-
 /** What was known when a ping was sent. */
 interface AtPing {
   readonly hellos: Hellos;
@@ -67,7 +65,7 @@ export class ApplierTerm {
   /** The feed has told its nodes all changes below it that they may not know by other means. */
   #told: Position | null = null;
   #feed: FeedWriter;
-  #hellos = new Map<string, number>();
+  readonly #hellos = new HelloBook();
   #subscriptions: Subscription[] = [];
   #working: Promise<void> = Promise.resolve();
   #ended = false;
@@ -106,7 +104,7 @@ export class ApplierTerm {
   /** Follows all streams, then starts to work: what is missed before that the first resync brings. */
   async begin(): Promise<void> {
     this.#subscriptions.push(
-      await this.#bus.listen(this.#bus.region, 'hello', ({ data }) => this.#onHello(data)),
+      await this.#bus.listen(this.#bus.region, 'hello', ({ data }) => this.#hellos.note(data)),
       await this.#bus.listen(this.#bus.region, 'feed', ({ data }) => {
         if (data.includes(this.#feed.life)) this.#unheardPings = 0;
       }),
@@ -156,18 +154,10 @@ export class ApplierTerm {
     return this.#partitions.some(({ gap }) => gap !== null);
   }
 
-  #onHello(data: string): void {
-    const decoded = decodeMessage(data);
-    if (!decoded.ok || decoded.message.kind !== 'ping') return;
-    const { life, ping } = decoded.message;
-    if (this.#hellos.size >= ECHOES_MAX && !this.#hellos.has(life)) return; // It pings again.
-    this.#hellos.set(life, ping);
-  }
-
   /** Asks the relay for a proof, on behalf of the nodes that asked here. */
   #ping(nowMs: number): void {
     this.#pingAtMs = nowMs + this.#options.pingIntervalMs;
-    const ping = this.#pings.send(nowMs, { hellos: new Map(this.#hellos), told: this.#told });
+    const ping = this.#pings.send(nowMs, { hellos: this.#hellos.waiting(), told: this.#told });
     this.#bus.send('ping', { data: encodeMessage({ kind: 'ping', life: this.#life, ping }) });
     this.#unheardPings += 1;
     this.#feed.claim(); // A heartbeat: the feed is alive even while nothing is proven.
@@ -318,9 +308,7 @@ export class ApplierTerm {
     if (whole) {
       telemetry.record({ type: 'staleness-bound', scope: 'region', ms: this.#provenAtMs - closedMs });
     }
-    for (const [life, ping] of hellos) {
-      if (this.#hellos.get(life) === ping) this.#hellos.delete(life);
-    }
+    this.#hellos.answered(hellos);
     if (hellos.size === 0) return;
     const echoes = [...hellos].map(([life, ping]) => ({ life, ping }));
     const shown = metas.map(({ incarnation, lineage, revision }) => ({ incarnation, lineage, revision }));
@@ -339,7 +327,7 @@ export class ApplierTerm {
   async #resync(): Promise<void> {
     const { runtime, telemetry } = this.#options;
     const beganMs = runtime.monoMs();
-    const hellos = new Map(this.#hellos);
+    const hellos = this.#hellos.waiting();
     const gapped = this.#partitions.filter(({ gap }) => gap !== null);
     for (const partition of gapped) partition.begin();
     let changes = 0;
