@@ -1,4 +1,4 @@
-import type { KeyTimeline, KeyView } from '@tidemark/inspect';
+import { askNodes, type KeyTimeline, type KeyView, openMesh } from '@tidemark/inspect';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { run } from './run.ts';
 import { type Id, IDS, items, ThreeRegions } from './three-regions.ts';
@@ -156,5 +156,29 @@ describe('bad input', () => {
   ])('%j: %s', async (args, code) => {
     const { code: exit, out, err } = await run(...args, ...regions.place, '--json');
     expect([exit, out, JSON.parse(err)]).toEqual([2, '', { error: { code, message: expect.any(String) } }]);
+  });
+});
+
+describe('askNodes', () => {
+  it('asks every region over its NATS what its L1s hold, and says when it can not', async () => {
+    await writtenTwice(7);
+    const { versions } = await regions.members.us.source.labels(['item:7']);
+    const mesh = await openMesh({ dir: regions.dir, source: 'shop', answerMs: 1_000 });
+    try {
+      const ask = (id: Id) => askNodes(mesh, id, { keys: ['item:7'] }, { waitMs: 5_000, expected: 1 });
+      const [[us], [eu]] = await Promise.all([ask('us'), ask('eu')]);
+      expect(us).toMatchObject({
+        region: 'us',
+        entries: [{ held: true, version: versions[0], served: true }],
+      });
+      expect(us!.moments.map(({ type }) => type)).toEqual(expect.arrayContaining(['invalidated', 'cached']));
+      expect(eu).toMatchObject({ region: 'eu', entries: [{ held: false, served: false }] });
+      expect(eu!.moments.map(({ type }) => type)).toContain('dropped');
+      regions.cut('ap');
+      await expect(ask('ap')).rejects.toMatchObject({ code: 'E_BUS_UNAVAILABLE' });
+    } finally {
+      regions.heal('ap');
+      await mesh.close();
+    }
   });
 });

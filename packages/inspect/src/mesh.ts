@@ -1,5 +1,6 @@
 import {
   FreshnessObserver,
+  NodeAsker,
   type SourceOfTruth,
   SourceUnavailableError,
   type SqlExecutor,
@@ -34,6 +35,8 @@ export interface MeshRegion {
   readonly source: SourceOfTruth<SqlExecutor, SqlExecutor>;
   readonly inspector: SourceInspector;
   readonly freshness: FreshnessObserver;
+  /** See `askNodes`. */
+  readonly asker: NodeAsker;
 }
 
 /** Connections to all servers of a mesh, for looking at it. Servers may be away at any time. Close it. */
@@ -84,7 +87,12 @@ export async function openMesh(place: MeshPlace): Promise<Mesh> {
     truth: (work) => askTruth(regions, work),
     async close() {
       await Promise.all(
-        regions.flatMap((each) => [each.freshness.stop(), each.store.close(), each.source.close()]),
+        regions.flatMap((each) => [
+          each.freshness.stop(),
+          each.asker.stop(),
+          each.store.close(),
+          each.source.close(),
+        ]),
       );
       await nats.close();
     },
@@ -106,10 +114,18 @@ async function openRegion(
     statementTimeoutMs: answerMs,
     poolMax: 3,
   });
-  const freshness = new FreshnessObserver(nats.signals(region.id), { runtime: systemRuntime });
+  const signals = nats.signals(region.id);
+  const freshness = new FreshnessObserver(signals, { runtime: systemRuntime });
   // Its pings go out once the server is there.
   void freshness.start();
-  return { region, store, source, inspector: inspectSource(source.db), freshness };
+  return {
+    region,
+    store,
+    source,
+    inspector: inspectSource(source.db),
+    freshness,
+    asker: new NodeAsker(signals, systemRuntime),
+  };
 }
 
 async function askTruth<T>(

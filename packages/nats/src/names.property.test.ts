@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { channelSubject, checkOptions, logSubject, streamName } from './options.ts';
 
-const CHANNELS: readonly Channel[] = ['ping', 'poke', 'hello', 'feed'];
+const CHANNELS: readonly Channel[] = ['ping', 'poke', 'hello', 'feed', 'ask', 'tell'];
 /** Few and alike, so that they often meet; and what NATS reads as something else. */
 const token = fc.oneof(
   {
@@ -39,7 +39,7 @@ it('streams and subjects of different sources and regions never meet, and are pl
         logSubject(source, region),
         ...CHANNELS.map((c) => channelSubject(source, region, c)),
       ];
-      expect(new Set(subjects).size).toBe(5);
+      expect(new Set(subjects).size).toBe(CHANNELS.length + 1);
       for (const subject of subjects) expect(subject).toMatch(/^tidemark(\.[a-z0-9_-]+){3}$/);
       expect(streamName(source, region)).toMatch(/^TM_[a-z0-9_-]+$/);
       if (!accepts(otherSource, other, { [other]: {} })) return;

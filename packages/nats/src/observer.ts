@@ -10,7 +10,7 @@ import {
 } from '@tidemark/core';
 import { type NatsConnection, StringCodec } from 'nats';
 import { listenOn } from './channel-listener.ts';
-import { Link } from './link.ts';
+import { delay, Link } from './link.ts';
 import { channelSubject, checkOptions, type NatsServerOptions, streamName } from './options.ts';
 import { StreamFollower } from './stream-follower.ts';
 import { type LogEntry, type LogQuery, lookAtStream, readLog, type StreamLook } from './stream-look.ts';
@@ -34,7 +34,7 @@ export interface NatsServerFacts {
 
 /**
  * Looks at the streams and channels of regions, for operators. Makes no stream, appends nothing, and belongs to no
- * region; all it sends are pings, as nodes do.
+ * region; all it sends are pings, as nodes do, and questions to nodes.
  */
 export class NatsObserver {
   readonly #options: NatsObserverOptions;
@@ -55,7 +55,7 @@ export class NatsObserver {
   /** Resolves with the server's facts when it answers within `ms`. @throws BusUnavailableError */
   async server(region: RegionId, ms: number): Promise<NatsServerFacts> {
     const connection = await this.#connected(region, ms);
-    const roundTripMs = await connection.rtt();
+    const roundTripMs = await this.#roundTrip(region, connection, ms);
     const { server_name: name = '', version = '', max_payload: max = 0, jetstream } = connection.info ?? {};
     return { name, version, roundTripMs, payloadMaxBytes: max, jetStream: jetstream === true };
   }
@@ -100,15 +100,29 @@ export class NatsObserver {
     await Promise.all([...this.#links.values()].map((link) => link.close()));
   }
 
+  /** A connection that was cut without a word looks as if it were there. */
+  async #roundTrip(region: RegionId, connection: NatsConnection, ms: number): Promise<number> {
+    const limit = delay(ms);
+    const late = limit.promise.then(() => {
+      throw unreachable(region, `no answer within ${ms} ms`);
+    });
+    try {
+      return await Promise.race([connection.rtt(), late]);
+    } catch (error) {
+      throw error instanceof BusUnavailableError
+        ? error
+        : unreachable(region, error instanceof Error ? error.message : String(error), error);
+    } finally {
+      limit.cancel();
+    }
+  }
+
   async #connected(region: RegionId, ms: number): Promise<NatsConnection> {
     const link = this.#link(region);
     if (!link.up) await link.settled(ms);
     if (link.up) return link.up;
     const why = link.trouble?.message ?? `no answer within ${ms} ms`;
-    throw new BusUnavailableError(
-      `NATS of ${region} can't be reached (${why}); check that it runs, its address and the credentials`,
-      { cause: link.trouble },
-    );
+    throw unreachable(region, why, link.trouble);
   }
 
   #link(region: RegionId): Link {
@@ -116,4 +130,11 @@ export class NatsObserver {
     if (link) return link;
     throw new ConfigurationError(`region ${region} has no entry in servers`);
   }
+}
+
+function unreachable(region: RegionId, why: string, cause?: unknown): BusUnavailableError {
+  return new BusUnavailableError(
+    `NATS of ${region} can't be reached (${why}); check that it runs, its address and the credentials`,
+    { cause },
+  );
 }

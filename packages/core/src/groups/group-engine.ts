@@ -58,7 +58,12 @@ export class GroupEngine {
     const source = options.source?.groups ?? null;
     this.#pointers = source ? pointerKeyspace(source) : null;
     this.#filler =
-      source && new GroupFiller(source, new StoreFiller(options, parts.counters, new Causes()), options);
+      source &&
+      new GroupFiller(
+        source,
+        new StoreFiller(options, parts.counters, new Causes(), parts.reads.trace),
+        options,
+      );
     this.#stager = source && new GroupStager(source, this.#filler!);
   }
 

@@ -12,6 +12,7 @@ const entry = (n: number): L1Entry => ({
   freshUntilMs: 1_000,
   staleUntilMs: 1_000,
   endsAtMs: 1_000,
+  takenAtMs: 0,
   loadedAtMs: 0,
   dependencies: [],
 });

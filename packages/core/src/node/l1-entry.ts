@@ -24,6 +24,8 @@ export interface L1Entry {
   readonly staleUntilMs: number;
   /** Until then it is served when it can't be loaded. */
   readonly endsAtMs: number;
+  /** When L1 took it. */
+  readonly takenAtMs: number;
   /** When it was loaded here from the primary; else null. */
   readonly loadedAtMs: number | null;
   readonly dependencies: readonly Label[];
@@ -35,11 +37,18 @@ export function retire(entry: L1Entry): void {
   entry.value = undefined;
 }
 
+/** Whether it is past what a read may be served with while it is reloaded. */
+export function isOver(entry: L1Entry, nowMs: number): boolean {
+  // Before the first time none of the others has come.
+  return nowMs >= entry.refreshFromMs && nowMs >= entry.staleUntilMs;
+}
+
 /** What an entry is made from. */
 export interface L1Value {
   readonly value: unknown;
   readonly version: Version | null;
   readonly scope: number;
+  readonly nowMs: number;
   readonly freshUntilMs: number;
   /** How long it is kept after that, ms. */
   readonly staleMs: number;
@@ -64,6 +73,7 @@ export function l1Entry(keyspace: AnyKeyspace, loadMs: number, from: L1Value): L
     freshUntilMs,
     staleUntilMs: freshUntilMs + Math.floor(Math.min(staleMs, keyspace.staleMs)),
     endsAtMs: freshUntilMs + Math.floor(staleMs),
+    takenAtMs: Math.floor(from.nowMs),
     loadedAtMs: loadedAtMs === Number.NEGATIVE_INFINITY ? null : Math.floor(loadedAtMs),
     dependencies: dependencies.length === 0 ? NO_DEPENDENCIES : dependencies,
   };

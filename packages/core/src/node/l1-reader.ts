@@ -3,10 +3,11 @@ import { records } from '../ports/telemetry.ts';
 import { allows, type CacheConsistency, type Consistency, isUnproven } from './consistency.ts';
 import type { FreshnessProof } from './freshness-proof.ts';
 import type { L1Cache } from './l1-cache.ts';
-import type { L1Entry } from './l1-entry.ts';
+import { isOver, type L1Entry } from './l1-entry.ts';
 import { isDue, type LoadTimes } from './load-times.ts';
 import type { Miss } from './miss.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
+import type { L1Facts } from '../protocol/question.ts';
 import type { ServedResult } from './read-result.ts';
 import type { Counters } from './stats.ts';
 
@@ -79,9 +80,8 @@ export class L1Reader {
     if (entry === undefined) return undefined;
     // A bound is proven by the exact clock only.
     const nowMs = consistency === 'eventual' ? this.#coarseMs() : this.#options.runtime.monoMs();
-    // Before that time none of the others has come.
+    if (isOver(entry, nowMs)) return undefined;
     const isOld = nowMs >= entry.refreshFromMs;
-    if (isOld && nowMs >= entry.staleUntilMs) return undefined;
     if (consistency !== 'eventual' && !this.#mayServe(key, entry, consistency, nowMs)) return undefined;
     const why = isOld && this.#mayRefresh(keyspace, params, key, entry, nowMs) ? 'stale' : 'fresh';
     entry.hits += 1;
@@ -100,6 +100,23 @@ export class L1Reader {
     if (!entry || nowMs >= entry.endsAtMs) return null;
     if (!allows(consistency, nowMs - this.#provenAt(entry))) return null;
     return this.describe(entry, consistency);
+  }
+
+  /** What L1 has of a key, for those who ask from outside: no read, and no hit. */
+  facts(key: string): L1Facts {
+    const entry = this.#l1.peek(key);
+    if (!entry)
+      return { key, held: false, version: null, absent: false, ageMs: 0, freshLeftMs: 0, served: false };
+    const nowMs = this.#options.runtime.monoMs();
+    return {
+      key,
+      held: true,
+      version: entry.version,
+      absent: entry.value === null,
+      ageMs: Math.max(0, nowMs - entry.takenAtMs),
+      freshLeftMs: entry.freshUntilMs - nowMs,
+      served: !isOver(entry, nowMs),
+    };
   }
 
   /** The entry as a read result. */

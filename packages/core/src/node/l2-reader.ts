@@ -4,6 +4,7 @@ import { judgeView } from '../protocol/copied-value.ts';
 import type { StoredRecord, StoredValue, StoreMeta } from '../protocol/record.ts';
 import { allows, type CacheConsistency, isUnproven } from './consistency.ts';
 import type { FreshnessProof } from './freshness-proof.ts';
+import type { KeyTrace } from './key-trace.ts';
 import type { L1Cache } from './l1-cache.ts';
 import { l1Entry } from './l1-entry.ts';
 import { isDue, type LoadTimes } from './load-times.ts';
@@ -34,6 +35,7 @@ interface Knowledge {
   readonly proof: FreshnessProof;
   readonly floors: SeenFloors;
   readonly times: LoadTimes;
+  readonly trace: KeyTrace;
 }
 
 /** A key that was asked for: an object instead of closures, since there is one for each read. */
@@ -170,7 +172,7 @@ export class L2Reader {
    */
   judge(miss: Miss, answer: L2Answer, consistency: CacheConsistency, lastResort = false): Result | WhyNot {
     const { keyspace, key } = miss;
-    const { l1, proof, floors, times } = this.#knowledge;
+    const { l1, proof, floors, times, trace } = this.#knowledge;
     const { meta, record, nowMs: storeNowMs } = answer;
     const value = record?.value;
     if (!meta || !value) return 'absent';
@@ -196,12 +198,13 @@ export class L2Reader {
     if (!decoded) return 'schema';
     const freshUntilMs = nowMs + leftMs;
     if (shown) {
-      l1.put(
+      const taken = l1.put(
         key,
         l1Entry(keyspace, times.of(keyspace.name), {
           value: decoded.value,
           version: value.version,
           scope: value.scope,
+          nowMs,
           freshUntilMs,
           staleMs: value.staleMs,
           loadedAtMs: UNPROVEN,
@@ -209,6 +212,7 @@ export class L2Reader {
         }),
         miss.ticket,
       );
+      if (taken) trace.note(key, 'cached', value.version);
     }
     return {
       value: decoded.value,

@@ -9,6 +9,7 @@ import type { Position } from '../protocol/position.ts';
 import type { StoreMeta } from '../protocol/record.ts';
 import { compareVersions, type Version } from '../protocol/version.ts';
 import { checkDependencies, isSameLabel, LabelBook } from './label-book.ts';
+import type { KeyTrace } from './key-trace.ts';
 import type { LoadTimes } from './load-times.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
 import { SourceCircuit } from './source-circuit.ts';
@@ -72,13 +73,15 @@ export class Loader {
   readonly #limit: LimitFunction;
   readonly #circuit: SourceCircuit;
   readonly #times: LoadTimes;
+  readonly #trace: KeyTrace;
 
-  constructor(options: ResolvedOptions<unknown, unknown>, times: LoadTimes) {
+  constructor(options: ResolvedOptions<unknown, unknown>, times: LoadTimes, trace: KeyTrace) {
     this.#source = options.source;
     this.#options = options;
     this.#limit = pLimit(options.loadConcurrencyMax);
     this.#circuit = new SourceCircuit(options);
     this.#times = times;
+    this.#trace = trace;
   }
 
   /** Loads that wait for their turn. */
@@ -104,12 +107,16 @@ export class Loader {
         undefined,
         async () => {
           const startedAtMs = runtime.monoMs();
+          for (const key of keys) this.#trace.note(key, 'load-began', null);
           let ok = false;
           try {
             const loaded = await this.#circuit.run(keyspace.name, () =>
               this.#withTimeout(keys[0]!, (signal) => this.#read(request, signal)),
             );
             ok = true;
+            loaded.forEach(({ label }, i) =>
+              this.#trace.note(keys[i]!, 'load-ended', label?.version ?? null),
+            );
             return loaded.map((each) => ({ ...each, startedAtMs }));
           } finally {
             const ms = runtime.monoMs() - startedAtMs;

@@ -27,9 +27,11 @@ import { readMany } from './read-many.ts';
 import { ReadPath } from './read-path.ts';
 import { Refresher } from './refresher.ts';
 import type { ReadResult } from './read-result.ts';
-import { newCounters, type NodeStats } from './stats.ts';
+import type { NodeStats } from '../protocol/node-stats.ts';
+import { newCounters } from './stats.ts';
 import { type RetainedVersion, type RollbackOptions, VersionHistory } from './version-history.ts';
 import { WritePath, type WriteTransaction } from './write-path.ts';
+import { Answerer } from './answerer.ts';
 
 /**
  * One process' cache over its region: reads through L1, L2 and the source; versioned writes.
@@ -48,6 +50,7 @@ export class TidemarkNode<Tx = unknown> {
   readonly #groups: GroupEngine;
   readonly #history: VersionHistory;
   readonly #feed: FeedFollower | null;
+  readonly #answerer: Answerer | null;
   readonly #roles: readonly (Relay | Applier)[];
   #closed = false;
   #unobserve: () => void = () => {};
@@ -86,6 +89,8 @@ export class TidemarkNode<Tx = unknown> {
     this.#feed =
       options.bus &&
       new FeedFollower(options.bus, options, feedListener(options, this.#reads, this.#counters));
+    this.#answerer =
+      options.answers && options.bus ? new Answerer(options.bus, options, this.#reads, this) : null;
     this.#roles = [
       ...(options.relay ? [new Relay(options.source!, options.bus!, options)] : []),
       ...(options.applier ? [new Applier(options.source!, options.bus!, options.store!, options)] : []),
@@ -94,7 +99,7 @@ export class TidemarkNode<Tx = unknown> {
 
   /** @internal use `startNode` */
   async start(): Promise<void> {
-    await this.#feed?.start();
+    await Promise.all([this.#feed?.start(), this.#answerer?.start()]);
     for (const role of this.#roles) role.start();
     this.#ahead.start();
     this.#hot.start();
@@ -311,7 +316,7 @@ export class TidemarkNode<Tx = unknown> {
     this.#lastKeyspace = null;
     this.#ahead.stop();
     await this.#hot.close();
-    await this.#feed?.stop();
+    await Promise.all([this.#feed?.stop(), this.#answerer?.stop()]);
     await Promise.all(this.#roles.map((role) => role.stop()));
     await this.#writes.close();
     await this.#refresher.close();

@@ -12,6 +12,7 @@ import type { Keyspace } from '../keyspace/keyspace.ts';
 import type { AnyGroup } from '../groups/group.ts';
 import type { ParamTypes } from '../keyspace/params.ts';
 import { keyspaceOf } from '../protocol/key.ts';
+import { isId } from '../protocol/wire-envelope.ts';
 import { systemRuntime } from '../runtime/system-runtime.ts';
 import { type BreakerOptions, type BreakerRule, breakerRule } from './circuit-breaker.ts';
 import type { Consistency } from './consistency.ts';
@@ -84,6 +85,10 @@ export interface NodeOptions<Db = unknown, Tx = unknown> {
   readonly hotKeysMax?: number;
   /** How often freshness is proven anew. Default 500 ms. */
   readonly pingInterval?: Duration;
+  /** How the node names itself to those who ask; at most 64 characters. Default: random. */
+  readonly id?: string;
+  /** Answers questions about what it holds, such as the verifier's; facts and never values. Default: true, with a bus. */
+  readonly answers?: boolean;
   readonly codec?: Codec;
   readonly telemetry?: Telemetry;
   readonly runtime?: Runtime;
@@ -113,6 +118,8 @@ export interface ResolvedOptions<Db, Tx> {
   readonly loadQueueMax: number;
   readonly leaseWaitMs: number;
   readonly pingIntervalMs: number;
+  readonly id: string | null;
+  readonly answers: boolean;
   readonly codec: Codec;
   readonly telemetry: Telemetry;
   readonly runtime: Runtime;
@@ -167,6 +174,8 @@ export function resolveOptions<Db, Tx>(options: NodeOptions<Db, Tx>): ResolvedOp
     loadQueueMax: count(options.loadQueueMax ?? 10_000, 'loadQueueMax'),
     leaseWaitMs: durationMs(options.leaseWait ?? '2s', 'leaseWait'),
     pingIntervalMs: durationMs(options.pingInterval ?? 500, 'pingInterval'),
+    id: nodeId(options.id),
+    answers: options.answers ?? true,
     codec: options.codec ?? jsonCodec,
     telemetry: options.telemetry ?? noTelemetry,
     runtime: options.runtime ?? systemRuntime,
@@ -187,6 +196,12 @@ function secrets(values: readonly string[]): readonly string[] {
     }
   }
   return values;
+}
+
+function nodeId(id: string | undefined): string | null {
+  if (id === undefined) return null;
+  if (isId(id)) return id;
+  throw new ConfigurationError(`id must have 1 to 64 characters, got ${JSON.stringify(id)}`);
 }
 
 function count(value: number, name: string): number {

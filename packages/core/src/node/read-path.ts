@@ -8,6 +8,7 @@ import { Causes } from './causes.ts';
 import { assertMayBypass, type CacheConsistency, type Consistency, needsVersion } from './consistency.ts';
 import { CurrentReader } from './current-reader.ts';
 import { FreshnessProof } from './freshness-proof.ts';
+import { KeyTrace } from './key-trace.ts';
 import { L1Cache } from './l1-cache.ts';
 import { L1Reader } from './l1-reader.ts';
 import { type L2Answer, L2Reader } from './l2-reader.ts';
@@ -45,6 +46,8 @@ export class ReadPath {
   /** What L1 may serve: public, since each call on the way to it would cost hits a few percent. */
   readonly l1Reader: L1Reader;
   readonly proof = new FreshnessProof();
+  /** What happened to keys after their invalidation. */
+  readonly trace: KeyTrace;
   /** Told of keys that were dropped from L1 because something rose. */
   onDrop: (key: string, version: Version) => void = () => {};
   /** Told of a key's reads, some time after them. */
@@ -67,6 +70,7 @@ export class ReadPath {
     this.#options = options;
     this.#counters = counters;
     this.#telemetry = new ReadTelemetry(options.telemetry);
+    this.trace = new KeyTrace(() => options.runtime.monoMs());
     const { l1EntriesMax: entriesMax, l1BytesMax: bytesMax } = options;
     // A node that shares its store hears of others' writes only through the feed.
     const alone = options.store === null && options.bus === null;
@@ -78,9 +82,10 @@ export class ReadPath {
       { l1: this.l1, proof: this.proof, times, counters, onHits },
       (miss, entry) => void this.#revalidate(miss, entry.version ?? VERSION_NONE, entry.freshUntilMs),
     );
-    this.#loader = new Loader(options, times);
-    this.#filler = new StoreFiller(options, counters, this.#causes);
-    const knowledge = { l1: this.l1, proof: this.proof, floors: this.#floors, times };
+    this.#loader = new Loader(options, times, this.trace);
+    this.#filler = new StoreFiller(options, counters, this.#causes, this.trace);
+    const { l1, proof, trace } = this;
+    const knowledge = { l1, proof, floors: this.#floors, times, trace };
     this.#l2 = new L2Reader(options, knowledge, (operation, error) => this.#filler.failed(operation, error));
     this.#stale = new StaleAnswers(options, this.l1Reader, this.#l2, counters);
     this.#settler = new Settler(options, { ...knowledge, l2: this.#l2, filler: this.#filler });
@@ -210,11 +215,13 @@ export class ReadPath {
       if (isScopeKey(key)) {
         this.reset(this.l1.ticket() !== null);
       } else {
+        this.trace.invalidated(key, version);
         this.#flights.part(key);
-        // A dependent's own version does not rise; nothing is known of it but that it must be loaded.
-        this.l1.raise(key, version, (dropped) =>
-          this.onDrop(dropped, dropped === key ? version : VERSION_NONE),
-        );
+        this.l1.raise(key, version, (dropped) => {
+          this.trace.note(dropped, 'dropped', null);
+          // A dependent's own version does not rise; nothing is known of it but that it must be loaded.
+          this.onDrop(dropped, dropped === key ? version : VERSION_NONE);
+        });
       }
       if (!this.#floors.raise(key, version, nowMs)) {
         // Too much news since the last claim to remember it all: start over, unproven.

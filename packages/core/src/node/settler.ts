@@ -1,4 +1,5 @@
 import type { StoreMeta } from '../protocol/record.ts';
+import type { KeyTrace } from './key-trace.ts';
 import type { L1Cache } from './l1-cache.ts';
 import { l1Entry } from './l1-entry.ts';
 import type { L2Reader } from './l2-reader.ts';
@@ -32,6 +33,7 @@ interface Parts {
   readonly floors: SeenFloors;
   readonly filler: StoreFiller;
   readonly times: LoadTimes;
+  readonly trace: KeyTrace;
 }
 
 /** Fills the tiers with what was loaded, as far as the rules admit it. */
@@ -42,14 +44,16 @@ export class Settler {
   readonly #floors: SeenFloors;
   readonly #filler: StoreFiller;
   readonly #times: LoadTimes;
+  readonly #trace: KeyTrace;
 
-  constructor(options: ResolvedOptions<unknown, unknown>, { l1, l2, floors, filler, times }: Parts) {
+  constructor(options: ResolvedOptions<unknown, unknown>, { l1, l2, floors, filler, times, trace }: Parts) {
     this.#options = options;
     this.#l2 = l2;
     this.#l1 = l1;
     this.#floors = floors;
     this.#filler = filler;
     this.#times = times;
+    this.#trace = trace;
   }
 
   /** The result for readers. Null when a replica was too late: then the primary must be asked. */
@@ -89,12 +93,13 @@ export class Settler {
         value,
         version: label?.version ?? null,
         scope: label?.scope ?? 0,
+        nowMs,
         freshUntilMs: nowMs + life.freshMs,
         staleMs: life.staleMs,
         loadedAtMs: provenMs,
         dependencies,
       });
-      this.#l1.put(key, entry, ticket);
+      if (this.#l1.put(key, entry, ticket)) this.#trace.note(key, 'cached', entry.version);
     }
     return {
       value,

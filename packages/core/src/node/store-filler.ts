@@ -3,6 +3,7 @@ import type { Span } from '../ports/telemetry.ts';
 import { watchAll } from '../store/watch-all.ts';
 import type { Fill, FillVerdict, StoreMeta } from '../protocol/record.ts';
 import type { Causes } from './causes.ts';
+import type { KeyTrace } from './key-trace.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Loaded } from './loader.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
@@ -32,12 +33,19 @@ export class StoreFiller {
   readonly #options: ResolvedOptions<unknown, unknown>;
   readonly #counters: Counters;
   readonly #causes: Causes;
+  readonly #trace: KeyTrace;
 
-  constructor(options: ResolvedOptions<unknown, unknown>, counters: Counters, causes: Causes) {
+  constructor(
+    options: ResolvedOptions<unknown, unknown>,
+    counters: Counters,
+    causes: Causes,
+    trace: KeyTrace,
+  ) {
     this.#store = options.store;
     this.#options = options;
     this.#counters = counters;
     this.#causes = causes;
+    this.#trace = trace;
   }
 
   async lease(key: string, token: string): Promise<LeaseWord> {
@@ -73,11 +81,12 @@ export class StoreFiller {
     { keyspace, key, meta, loaded, lease, lifetime: { freshMs, staleMs }, replaces }: LoadedFill,
     span: Span,
   ): Promise<FillWord> {
+    const { value, label, dependencies: made, moved } = loaded;
     const told = (verdict: FillVerdict | 'moved'): FillWord => {
       span.set({ 'tidemark.verdict': verdict });
+      this.#trace.note(key, 'filled', label?.version ?? null, verdict);
       return this.#told(keyspace, verdict, freshMs);
     };
-    const { value, label, dependencies: made, moved } = loaded;
     if (moved) {
       if (lease !== null) await this.release(key, lease);
       return told('moved');
@@ -116,6 +125,7 @@ export class StoreFiller {
       });
       return told(verdict);
     } catch {
+      this.#trace.note(key, 'filled', label?.version ?? null, 'away');
       this.failed('fill');
       return 'away';
     } finally {

@@ -6,7 +6,9 @@ export type Channel =
   | 'ping' // appliers -> relay: numbered pings
   | 'poke' // writers -> relay: something was committed
   | 'hello' // nodes -> applier: numbered pings
-  | 'feed'; // applier -> nodes
+  | 'feed' // applier -> nodes
+  | 'ask' // observers -> nodes: what they hold and saw
+  | 'tell'; // nodes -> observers
 
 /** A message; `data` is text in the format of `protocol/wire.ts`. */
 export interface BusMessage {

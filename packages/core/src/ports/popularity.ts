@@ -1,8 +1,6 @@
-/** A key and about how often it was read lately, with earlier reads counting less. */
-export interface KeyReads {
-  readonly key: string;
-  readonly reads: number;
-}
+import type { KeyReads } from '../protocol/question.ts';
+
+export type { KeyReads };
 
 /** What one node counted when it last reported. */
 export interface NodeReads {

@@ -7,6 +7,41 @@ const invalidations = [
 ];
 const echoes = [{ life: 'asker', ping: 3 }];
 
+const ASK: WireMessage = {
+  kind: 'ask',
+  id: 'asker-1',
+  question: { keys: ['city:1'], hotKeys: 10 },
+};
+const NOTHING = { held: false, version: null, absent: false, ageMs: 0, freshLeftMs: 0, served: false };
+const SEVENTH = { era: 1, n: 7 };
+const TELL: WireMessage = {
+  kind: 'tell',
+  id: 'asker-1',
+  answer: {
+    region: 'eu',
+    node: 'shop-7',
+    stats: {
+      ...{ reads: 9, l1Hits: 5, l2Hits: 2, loads: 2, staleServes: 0, fillsRefused: 1, storeErrors: 0 },
+      ...{ feedGaps: 1, l1Entries: 40, l1Bytes: 4096, l1Evictions: 0, loadsWaiting: 0 },
+      stalenessBoundMs: Number.POSITIVE_INFINITY,
+    },
+    hotKeys: [{ key: 'city:1', reads: 4.5 }],
+    entries: [
+      {
+        ...{ key: 'city:1', held: true, version: SEVENTH, absent: false },
+        ...{ ageMs: 120.5, freshLeftMs: 879.5, served: true },
+      },
+      { key: 'city:2', ...NOTHING },
+    ],
+    moments: [
+      { key: 'city:1', type: 'invalidated', ageMs: 130, version: SEVENTH },
+      { key: 'city:1', type: 'filled', ageMs: 125, version: SEVENTH, outcome: 'admitted' },
+      { key: 'city:1', type: 'cached', ageMs: 120.5, version: SEVENTH },
+      { key: 'city:2', type: 'load-began', ageMs: 3, version: null },
+    ],
+  },
+};
+
 /** As release 0.1 wrote them. They never change: every later release must read them so. */
 const FORMAT_1: readonly (readonly [text: string, message: WireMessage])[] = [
   [
@@ -61,6 +96,11 @@ const FORMAT_1: readonly (readonly [text: string, message: WireMessage])[] = [
       invalidations: [],
       claim: { shown: [{ incarnation: 'store', lineage: 'chain', revision: 12 }], whole: true, echoes },
     },
+  ],
+  ['{"f":1,"k":"ask","id":"asker-1","ke":["city:1"],"hk":10}', ASK],
+  [
+    '{"f":1,"k":"tell","id":"asker-1","rg":"eu","no":"shop-7","st":[9,5,2,2,0,1,0,1,40,4096,0,0,null],"hk":[["city:1",4.5]],"en":[["city:1",[1,7],0,120.5,879.5,1],["city:2"]],"mo":[[0,0,130,[1,7]],[0,4,125,[1,7],"admitted"],[0,5,120.5,[1,7]],[1,2,3,null]]}',
+    TELL,
   ],
 ];
 

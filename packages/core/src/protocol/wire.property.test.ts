@@ -6,6 +6,7 @@ import { encodeKeyPart, isKey, joinKey } from './key.ts';
 import { PARTITIONS_MAX } from './partition.ts';
 import { isPosition } from './position.ts';
 import { isOrdinal, isVersion } from './version.ts';
+import { ANSWER_MOMENTS_MAX, type L1Facts, QUESTION_KEYS_MAX } from './question.ts';
 import { decodeMessage, encodeMessage, MESSAGE_EVENTS_MAX, type WireMessage } from './wire.ts';
 
 const ordinal = fc.maxSafeNat();
@@ -25,7 +26,64 @@ const life = fc.string({ minLength: 1, maxLength: 64 });
 const number = { life, seq: fc.integer({ min: 1 }) };
 const echoes = fc.array(fc.record({ life, ping: ordinal }), { maxLength: 5 });
 
+const amount = fc.double({ min: 0, max: 1e9, noNaN: true, noDefaultInfinity: true });
+const maybeVersion = fc.option(version);
+const facts: fc.Arbitrary<L1Facts> = fc.oneof(
+  key.map((each) => ({
+    ...{ key: each, held: false, version: null, absent: false, ageMs: 0, freshLeftMs: 0, served: false },
+  })),
+  fc.record({
+    key,
+    held: fc.constant(true),
+    version: maybeVersion,
+    absent: fc.boolean(),
+    ageMs: amount,
+    freshLeftMs: amount,
+    served: fc.boolean(),
+  }),
+);
+const stats = fc.record({
+  ...{ reads: ordinal, l1Hits: ordinal, l2Hits: ordinal, loads: ordinal, staleServes: ordinal },
+  ...{ fillsRefused: ordinal, storeErrors: ordinal, feedGaps: ordinal, l1Entries: ordinal, l1Bytes: ordinal },
+  ...{ l1Evictions: ordinal, loadsWaiting: ordinal },
+  stalenessBoundMs: fc.oneof(amount, fc.constant(Number.POSITIVE_INFINITY)),
+});
+const answer = fc
+  .record({
+    region: life,
+    node: life,
+    stats,
+    hotKeys: fc.array(fc.record({ key, reads: amount }), { maxLength: 5 }),
+    entries: fc.uniqueArray(facts, { minLength: 1, maxLength: 4, selector: (each) => each.key }),
+    noted: fc.array(
+      fc.record(
+        {
+          at: fc.nat(),
+          type: fc.constantFrom('invalidated' as const, 'filled' as const, 'cached' as const),
+          ageMs: amount,
+          version: maybeVersion,
+          outcome: fc.constantFrom('admitted' as const, 'below-tidemark' as const),
+        },
+        { requiredKeys: ['at', 'type', 'ageMs', 'version'] },
+      ),
+      { maxLength: 4 },
+    ),
+  })
+  .map(({ noted, ...rest }) => ({
+    ...rest,
+    moments: noted.map(({ at, ...moment }) => ({
+      key: rest.entries[at % rest.entries.length]!.key,
+      ...moment,
+    })),
+  }));
+
 const message: fc.Arbitrary<WireMessage> = fc.oneof(
+  fc.record({
+    kind: fc.constant('ask' as const),
+    id: life,
+    question: fc.record({ keys: fc.array(key, { maxLength: 5 }), hotKeys: fc.nat(100) }),
+  }),
+  fc.record({ kind: fc.constant('tell' as const), id: life, answer }),
   fc.record({ kind: fc.constant('bump' as const), invalidations }),
   fc.record({
     kind: fc.constant('update' as const),
@@ -120,6 +178,20 @@ describe('wire format', () => {
         expect(Object.getPrototypeOf(sent)).toBe(Object.prototype);
         if ('seq' in sent) expect(sent.seq).toBeGreaterThan(0);
         if ('life' in sent) expect(sent.life.length >= 1 && sent.life.length <= 64).toBe(true);
+        if (sent.kind === 'ask') {
+          const { keys = [], hotKeys = 0 } = sent.question;
+          expect(keys.length <= QUESTION_KEYS_MAX && keys.every(isKey)).toBe(true);
+          expect(isOrdinal(hotKeys)).toBe(true);
+        }
+        if (sent.kind === 'tell') {
+          const { entries, moments, hotKeys, stats: told } = sent.answer;
+          expect(entries.length).toBeLessThanOrEqual(QUESTION_KEYS_MAX);
+          expect(moments.length).toBeLessThanOrEqual(ANSWER_MOMENTS_MAX);
+          for (const { key: named, version: said } of [...entries, ...moments])
+            expect(isKey(named) && (said === null || isVersion(said))).toBe(true);
+          expect(hotKeys.filter((each) => !isKey(each.key) || !Number.isFinite(each.reads))).toEqual([]);
+          expect(Object.values(told).filter((value) => !(value >= 0))).toEqual([]);
+        }
         const named = 'invalidations' in sent ? sent.invalidations : 'values' in sent ? sent.values : [];
         expect(named.length).toBeLessThanOrEqual(MESSAGE_EVENTS_MAX);
         expect(named.filter((each) => !isKey(each.key) || !isVersion(each.version))).toEqual([]);

@@ -9,6 +9,8 @@ import {
   type Unusable,
   WIRE_FORMAT,
 } from './wire-envelope.ts';
+import type { AskMessage, TellMessage } from './question.ts';
+import { packAnswer, packQuestion, unpackAnswer, unpackQuestion } from './wire-questions.ts';
 import { packValues, unpackValues } from './wire-values.ts';
 import { isKey } from './key.ts';
 import { PARTITIONS_MAX } from './partition.ts';
@@ -83,7 +85,7 @@ export interface FeedMessage extends Numbering {
   readonly claim?: Claim;
 }
 
-export type WireMessage = StreamMessage | PingMessage | FeedMessage;
+export type WireMessage = StreamMessage | PingMessage | FeedMessage | AskMessage | TellMessage;
 
 export type Decoded<T> = { readonly ok: true; readonly message: T } | Unusable;
 
@@ -126,6 +128,10 @@ export function encodeMessage(message: WireMessage): string {
           : {}),
       });
     }
+    case 'ask':
+      return JSON.stringify({ f: WIRE_FORMAT, k: 'ask', id: message.id, ...packQuestion(message.question) });
+    case 'tell':
+      return JSON.stringify({ f: WIRE_FORMAT, k: 'tell', id: message.id, ...packAnswer(message.answer) });
   }
 }
 
@@ -178,6 +184,16 @@ export function decodeMessage(text: string): Decoded<WireMessage> {
       if (raw['cl'] === undefined) return good({ kind: 'feed', ...number, invalidations });
       const claim = unpackClaim(raw['cl']);
       return claim ? good({ kind: 'feed', ...number, invalidations, claim }) : bad('claim');
+    }
+    case 'ask': {
+      const { id } = raw;
+      const question = unpackQuestion(raw);
+      return isId(id) && question ? good({ kind: 'ask', id, question }) : bad('ask');
+    }
+    case 'tell': {
+      const { id } = raw;
+      const answer = unpackAnswer(raw);
+      return isId(id) && answer ? good({ kind: 'tell', id, answer }) : bad('tell');
     }
     default:
       return typeof raw['k'] === 'string' ? later(raw, `kind ${raw['k']}`) : bad('no kind');

@@ -138,6 +138,8 @@ export class World {
       loadConcurrencyMax: knobs.loadConcurrencyMax,
       leaseWait: knobs.leaseWaitMs,
       pingInterval: knobs.pingIntervalMs,
+      // Nobody is outside.
+      answers: false,
       telemetry: { ...noTelemetry, record: (event: EngineEvent) => noteEvent(coverage, event) },
       runtime: life.runtime,
     };
