@@ -2,7 +2,8 @@ export { postgresSource, CHANGES_LIMIT_MAX } from './source.ts';
 export { TRANSACTION_BUMPS_MAX, COMMITTED_INVALIDATIONS_MAX } from './transaction.ts';
 export { migrate, SCHEMA_VERSION, schemaVersion, type MigrateOptions } from './migrations.ts';
 export { type TrackingProblem, trackingProblems } from './tracking-problems.ts';
-export { trackTable, untrackTable, trackedTables, type DigestColumn, type TrackedTable } from './tracking.ts';
+export { trackTable, untrackTable, trackedTables } from './tracking.ts';
+export type { DigestColumn, TrackedStatement, TrackedTable } from './triggers.ts';
 export { collectDeleted, COLLECT_LIMIT_MAX, type CollectOptions } from './collection.ts';
 export {
   BACKLOG_MAX,

@@ -3,6 +3,7 @@ import type { Pool, PoolClient } from 'pg';
 import { ConfigurationError } from '@tidemark/core';
 import { SchemaVersionError, toSchemaError, toSourceError } from './errors.ts';
 import { inTransaction } from './pool-transaction.ts';
+import { upgradeTriggers } from './upgrade-triggers.ts';
 
 /** All migrations, oldest first; the number is the position, from 1. Files in `sql/`. */
 const MIGRATIONS = [
@@ -12,6 +13,7 @@ const MIGRATIONS = [
   '0004-pins.sql',
   '0005-digest-keys.sql',
   '0006-facts.sql',
+  '0007-trackers.sql',
 ] as const;
 /** Newest migration that this program knows. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
@@ -25,16 +27,21 @@ export interface MigrateOptions {
  * Brings the schema `tidemark` up to date in one transaction; rivals wait. Returns the numbers of the
  * migrations that were applied. Needs a role that may create a schema and read `pg_control_system()`.
  *
+ * Then gives tracked tables the triggers of this release, each table by itself. Those that this role does not
+ * own, or that are locked for longer, keep working ones of an earlier release: `trackingProblems` names them.
+ *
  * Rejects with a `SchemaVersionError` (E_SCHEMA_NEWER) if the database is ahead of this program.
  */
 export async function migrate(pool: Pool, options: MigrateOptions = {}): Promise<readonly number[]> {
-  return inTransaction(pool, toSourceError, async (client) => {
-    const applied = await migrateInside(client);
+  const applied = await inTransaction(pool, toSourceError, async (client) => {
+    const numbers = await migrateInside(client);
     for (const role of options.grantTo ?? []) {
       await client.query(`GRANT USAGE ON SCHEMA tidemark TO ${client.escapeIdentifier(role)}`);
     }
-    return applied;
+    return numbers;
   });
+  await upgradeTriggers(pool);
+  return applied;
 }
 
 /** Number of the newest migration that was applied; 0 when the schema is not there. Needs the role that migrates. */

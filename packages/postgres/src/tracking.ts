@@ -1,34 +1,20 @@
-import { createHash } from 'node:crypto';
 import { isKeyspaceName } from '@tidemark/core';
 import type { Pool, PoolClient } from 'pg';
 import { TrackError, toSchemaError } from './errors.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
 import { inTransaction } from './pool-transaction.ts';
-
-/** A column whose parameter has the type `digest`. */
-export interface DigestColumn {
-  readonly digest: string;
-}
-
-/** A table whose writes invalidate keys of a keyspace, whoever writes. */
-export interface TrackedTable {
-  /** `table` or `schema.table`, quoted where SQL needs it. */
-  readonly table: string;
-  readonly keyspace: string;
-  /** Columns that make the key, in the order of the keyspace's parameters. */
-  readonly keys: readonly (string | DigestColumn)[];
-}
+import {
+  dropTriggers,
+  listTriggers,
+  putTriggers,
+  sameKeys,
+  type TrackedTable,
+  TRIGGERS_PER_TABLE,
+} from './triggers.ts';
 
 /** Types whose text form does not depend on session settings and equals what services put into keys. */
 const KEY_TYPES = new Set(['int2', 'int4', 'int8', 'text', 'varchar', 'bpchar', 'uuid', 'bool', 'name']);
 const KEY_COLUMNS_MAX = 16;
-
-const STATEMENTS = [
-  ['insert', 'INSERT', 'REFERENCING NEW TABLE AS tidemark_new'],
-  ['update', 'UPDATE', 'REFERENCING OLD TABLE AS tidemark_old NEW TABLE AS tidemark_new'],
-  ['delete', 'DELETE', 'REFERENCING OLD TABLE AS tidemark_old'],
-  ['truncate', 'TRUNCATE', ''],
-] as const;
 
 /**
  * Installs statement-level triggers, so that any writer, even `psql`, invalidates. Idempotent; calling
@@ -45,30 +31,18 @@ export async function trackTable(pool: Pool, tracked: TrackedTable): Promise<voi
   }
   await inTransaction(pool, toNamedError, async (client) => {
     const relations = await findRelations(client, table);
-    // Fails here, and not in somebody's write, where the schema does not know digests yet.
-    if (keys.some((key) => typeof key !== 'string')) await client.query(`SELECT tidemark.digest_part('')`);
     await checkColumns(client, relations[0]!, tracked);
     const current = await listTriggers(client);
     const missing = relations.filter(({ oid }) => {
       const installed = current.filter((row) => row.oid === oid && row.keyspace === keyspace);
       return (
-        installed.length < STATEMENTS.length ||
-        installed.some((row) => toArguments(row.keys).join('\0') !== toArguments(keys).join('\0'))
+        installed.length < TRIGGERS_PER_TABLE ||
+        installed.some((row) => row.outdated || !sameKeys(row.keys, keys))
       );
     });
     if (missing.length === 0) return;
-    const args = [keyspace, ...toArguments(keys)].map((arg) => client.escapeLiteral(arg)).join(', ');
-    for (const { name } of missing) {
-      for (const [suffix, event, referencing] of STATEMENTS) {
-        const trigger = client.escapeIdentifier(triggerName(keyspace, suffix));
-        await client.query(`DROP TRIGGER IF EXISTS ${trigger} ON ${name}`);
-        await client.query(
-          `CREATE TRIGGER ${trigger} AFTER ${event} ON ${name} ${referencing}
-           FOR EACH STATEMENT EXECUTE FUNCTION tidemark.track(${args})`,
-        );
-        await client.query(`ALTER TABLE ${name} ENABLE ALWAYS TRIGGER ${trigger}`);
-      }
-    }
+    for (const { name } of missing) await putTriggers(client, { table: name, keyspace, keys });
+    await dropUnusedTrackers(client);
     await client.query('SELECT tidemark.bump(ARRAY[$1::text])', [keyspace]);
   });
 }
@@ -76,12 +50,8 @@ export async function trackTable(pool: Pool, tracked: TrackedTable): Promise<voi
 /** Removes the triggers of one keyspace from a table. Idempotent; the table must exist. */
 export async function untrackTable(pool: Pool, table: string, keyspace: string): Promise<void> {
   await inTransaction(pool, toNamedError, async (client) => {
-    for (const { name } of await findRelations(client, table)) {
-      for (const [suffix] of STATEMENTS) {
-        const trigger = client.escapeIdentifier(triggerName(keyspace, suffix));
-        await client.query(`DROP TRIGGER IF EXISTS ${trigger} ON ${name}`);
-      }
-    }
+    for (const { name } of await findRelations(client, table)) await dropTriggers(client, name, keyspace);
+    await dropUnusedTrackers(client);
   });
 }
 
@@ -171,48 +141,8 @@ async function checkColumns(
   }
 }
 
-interface TriggerRow {
-  readonly oid: number;
-  readonly partition: boolean;
-  readonly table: string;
-  readonly keyspace: string;
-  readonly keys: TrackedTable['keys'];
-}
-
-/** The catalog is the registry: it can't drift from what is installed. */
-async function listTriggers(client: PoolClient): Promise<TriggerRow[]> {
-  const { rows } = await client.query<{ oid: number; partition: boolean; table: string; args: Buffer }>(
-    `SELECT c.oid, c.relispartition AS partition, t.tgargs AS args,
-            CASE WHEN n.nspname = 'public' THEN quote_ident(c.relname) ELSE format('%I.%I', n.nspname, c.relname) END AS table
-     FROM pg_trigger t
-     JOIN pg_class c ON c.oid = t.tgrelid
-     JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE t.tgfoid = 'tidemark.track()'::regprocedure
-     ORDER BY n.nspname, c.relname, t.tgname`,
-  );
-  return rows.map(({ args, ...row }) => {
-    // Arguments are NUL-terminated texts.
-    const [keyspace = '', ...rest] = args.toString('utf8').split('\0').slice(0, -1);
-    return { ...row, keyspace, keys: fromArguments(rest) };
-  });
-}
-
-/** Arguments of the trigger: an empty one, which is no column, stands before a column that is digested. */
-function toArguments(keys: TrackedTable['keys']): readonly string[] {
-  return keys.flatMap((key) => (typeof key === 'string' ? [key] : ['', key.digest]));
-}
-
-function fromArguments(args: readonly string[]): TrackedTable['keys'] {
-  return args.flatMap<string | DigestColumn>((name, i) => {
-    if (name === '') return [];
-    return args[i - 1] === '' ? [{ digest: name }] : [name];
-  });
-}
-
-/** Names have at most 63 bytes, keyspaces up to 64: the hash keeps long ones apart. */
-function triggerName(keyspace: string, suffix: string): string {
-  const hash = createHash('sha256').update(keyspace).digest('hex').slice(0, 8);
-  return `tidemark_${keyspace.slice(0, 32)}_${hash}_${suffix}`;
+async function dropUnusedTrackers(client: PoolClient): Promise<void> {
+  await client.query('SELECT tidemark.drop_trackers()');
 }
 
 function toNamedError(error: unknown): unknown {
