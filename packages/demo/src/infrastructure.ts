@@ -2,12 +2,13 @@ import type { Bus, Store } from '@tidemark/core';
 import { memoryMesh, memoryStore } from '@tidemark/memory';
 import { natsBus } from '@tidemark/nats';
 import { redisStore } from '@tidemark/redis';
-import type { RegionSet } from '@tidemark/regions';
+import type { Region, RegionSet } from '@tidemark/regions';
 import { systemRuntime } from '@tidemark/core';
-import { type Proxy, type Server, startNats, startPostgres, startProxy, startRedis } from '@tidemark/testbed';
+import { type Server, startNats, startPostgres, startRedis } from '@tidemark/testbed';
+import { openPaths, type Paths } from './paths.ts';
 
 /** Name of the source of truth in subjects and keys. */
-const SOURCE = 'cities';
+export const SOURCE = 'cities';
 
 /** Where the demo's regions live; the same for embedded parts and for real servers. */
 export interface Infrastructure {
@@ -22,6 +23,11 @@ export interface Infrastructure {
   /** Cuts a region off from all others, the source included. */
   cut(region: string): void;
   heal(region: string): void;
+  /**
+   * A region's servers as somebody in the home region reaches them: as far away as the region is, and
+   * silent while it is cut off. Null: its parts live in this process only.
+   */
+  endpoints(region: string): Region['endpoints'] | null;
   close(): Promise<void>;
 }
 
@@ -44,7 +50,7 @@ export async function embedded(set: RegionSet): Promise<Infrastructure> {
   const closing = new Closing();
   try {
     const postgres = closing.add(await startPostgres());
-    const source = await sourceProxies(set, postgres, closing);
+    const source = await toSource(set, postgres, closing);
     const mesh = memoryMesh({
       runtime: systemRuntime,
       regions: set.regions.map(({ id }) => id),
@@ -53,7 +59,7 @@ export async function embedded(set: RegionSet): Promise<Infrastructure> {
     const stores = new Map(set.regions.map(({ id }) => [id, memoryStore({ runtime: systemRuntime })]));
     return {
       adminUrl: postgres.url,
-      sourceUrl: source.url,
+      sourceUrl: (region) => source.url(region, set.home.id),
       store: async (region) => stores.get(region)!,
       bus: async (region) => closing.add(mesh.bus(region)),
       cut(region) {
@@ -64,6 +70,7 @@ export async function embedded(set: RegionSet): Promise<Infrastructure> {
         mesh.heal(region);
         source.heal(region);
       },
+      endpoints: () => null,
       close: () => closing.close(),
     };
   } catch (error) {
@@ -75,8 +82,9 @@ export async function embedded(set: RegionSet): Promise<Infrastructure> {
 /** Three Redis, three NATS and one Postgres; every path between regions goes through a proxy. */
 export async function services(set: RegionSet): Promise<Infrastructure> {
   const closing = new Closing();
+  const home = set.home.id;
   try {
-    const [postgres, ...pairs] = await Promise.all([
+    const [postgres, ...started] = await Promise.all([
       startPostgres().then((server) => closing.add(server)),
       ...set.regions.map(async ({ id }) => ({
         id,
@@ -84,12 +92,27 @@ export async function services(set: RegionSet): Promise<Infrastructure> {
         nats: closing.add(await startNats({ name: id })),
       })),
     ]);
-    const source = await sourceProxies(set, postgres, closing);
-    const servers = new Map(pairs.map((pair) => [pair.id, pair]));
-    const paths = await natsPaths(set, (id) => servers.get(id)!.nats, closing);
+    const servers = new Map(started.map((each) => [each.id, each]));
+    const ids = set.regions.map(({ id }) => id);
+    const source = await toSource(set, postgres, closing);
+    const nats = closing.add(
+      await openPaths(
+        set,
+        ids.flatMap((from) => ids.map((to) => ({ from, to }))),
+        (id) => servers.get(id)!.nats,
+      ),
+    );
+    // Services use the Redis of their own region only; what looks at the mesh from outside asks all.
+    const redis = closing.add(
+      await openPaths(
+        set,
+        ids.map((to) => ({ from: home, to })),
+        (id) => servers.get(id)!.redis,
+      ),
+    );
     return {
       adminUrl: postgres.url,
-      sourceUrl: source.url,
+      sourceUrl: (region) => source.url(region, home),
       store: async (region) =>
         closing.add(await redisStore({ url: servers.get(region)!.redis.url, namespace: SOURCE })),
       bus: async (region) =>
@@ -97,19 +120,20 @@ export async function services(set: RegionSet): Promise<Infrastructure> {
           await natsBus({
             source: SOURCE,
             region,
-            servers: Object.fromEntries(
-              set.regions.map(({ id }) => [id, { servers: paths.url(region, id) }]),
-            ),
+            servers: Object.fromEntries(ids.map((id) => [id, { servers: nats.url(region, id) }])),
           }),
         ),
       cut(region) {
-        for (const proxy of [...paths.of(region)]) proxy.cut('blackhole');
-        source.cut(region);
+        for (const paths of [source, nats, redis]) paths.cut(region);
       },
       heal(region) {
-        for (const proxy of [...paths.of(region)]) proxy.heal();
-        source.heal(region);
+        for (const paths of [source, nats, redis]) paths.heal(region);
       },
+      endpoints: (region) => ({
+        redis: redis.url(home, region),
+        nats: nats.url(home, region),
+        postgres: source.url(region, home),
+      }),
       close: () => closing.close(),
     };
   } catch (error) {
@@ -119,52 +143,7 @@ export async function services(set: RegionSet): Promise<Infrastructure> {
 }
 
 /** One path from each remote region to the source. */
-async function sourceProxies(
-  set: RegionSet,
-  postgres: Server,
-  closing: Closing,
-): Promise<{ url(region: string): string; cut(region: string): void; heal(region: string): void }> {
-  const proxies = new Map<string, Proxy>();
-  for (const { id } of set.regions) {
-    if (id === set.home.id) continue;
-    proxies.set(
-      id,
-      closing.add(await startProxy({ target: postgres, delayMs: set.roundTripMs(id, set.home.id) / 2 })),
-    );
-  }
-  return {
-    url: (region) => atPort(postgres.url, proxies.get(region)?.port ?? postgres.port),
-    cut: (region) => proxies.get(region)?.cut('blackhole'),
-    heal: (region) => proxies.get(region)?.heal(),
-  };
-}
-
-/** One path from each region to each other region's NATS. */
-async function natsPaths(
-  set: RegionSet,
-  server: (region: string) => Server,
-  closing: Closing,
-): Promise<{ url(from: string, to: string): string; of(region: string): Iterable<Proxy> }> {
-  const proxies: { from: string; to: string; proxy: Proxy }[] = [];
-  for (const { id: from } of set.regions) {
-    for (const { id: to } of set.regions) {
-      if (from === to) continue;
-      const proxy = closing.add(
-        await startProxy({ target: server(to), delayMs: set.roundTripMs(from, to) / 2 }),
-      );
-      proxies.push({ from, to, proxy });
-    }
-  }
-  return {
-    url(from, to) {
-      const path = proxies.find((each) => each.from === from && each.to === to);
-      return atPort(server(to).url, path?.proxy.port ?? server(to).port);
-    },
-    of: (region) =>
-      proxies.filter(({ from, to }) => from === region || to === region).map(({ proxy }) => proxy),
-  };
-}
-
-function atPort(url: string, port: number): string {
-  return url.replace(/:\d+(?=\/|$)/, `:${port}`);
+async function toSource(set: RegionSet, postgres: Server, closing: Closing): Promise<Paths> {
+  const pairs = set.regions.map(({ id }) => ({ from: id, to: set.home.id }));
+  return closing.add(await openPaths(set, pairs, () => postgres));
 }

@@ -3,11 +3,12 @@ import { migrate, trackTable } from '@tidemark/postgres';
 import { loadRegions } from '@tidemark/regions';
 import pg from 'pg';
 import { cities, createCities, readCities } from './city.ts';
-import { embedded, type Infrastructure, services } from './infrastructure.ts';
+import { embedded, type Infrastructure, services, SOURCE } from './infrastructure.ts';
 import { type Mesh, startMesh } from './mesh.ts';
 import { Oracle } from './oracle.ts';
 import { showProgress } from './progress.ts';
 import { Propagation } from './propagation.ts';
+import { type RegionFiles, writeRegionFiles } from './region-files.ts';
 import type { RegionReport, Report } from './report.ts';
 import { sweep } from './sweep.ts';
 import { Workload } from './workload.ts';
@@ -42,6 +43,7 @@ export async function run(options: RunOptions): Promise<Report> {
   );
   const infrastructure = await (options.mode === 'services' ? services(set) : embedded(set));
   let mesh: Mesh | null = null;
+  let files: RegionFiles | null = null;
   const admin = new pg.Pool({ connectionString: infrastructure.adminUrl, max: 2 });
   admin.on('error', () => {}); // It does not wait for its connections to end, and the server may end first.
   try {
@@ -51,6 +53,9 @@ export async function run(options: RunOptions): Promise<Report> {
     await trackTable(admin, { table: 'cities', keyspace: cities.name, keys: ['id'] });
     options.out.write(`${rows.length.toLocaleString('en')} cities from GeoNames are in the table\n`);
     mesh = await startMesh(set, infrastructure, options);
+    files = await writeRegionFiles(set, infrastructure);
+    if (files)
+      options.out.write(`look at it: npx tidemark status --regions ${files.dir} --source ${SOURCE}\n`);
     options.signal.throwIfAborted();
     return await work(
       options,
@@ -61,6 +66,7 @@ export async function run(options: RunOptions): Promise<Report> {
       rows,
     );
   } finally {
+    await files?.close();
     await mesh?.close();
     await admin.end();
     await infrastructure.close();

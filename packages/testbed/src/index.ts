@@ -13,4 +13,5 @@ export {
   startRedisCluster,
 } from './redis-cluster.ts';
 export { holdReplication, promoteReplica, startRedisReplica } from './redis-replica.ts';
+export { makeTempDir, removeTempDir } from './temp-dir.ts';
 export { watchProcess } from './watchdog.ts';
