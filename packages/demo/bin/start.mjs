@@ -11,5 +11,6 @@ await main(async () => {
   await ensureBuild();
   return run(process.execPath, [join(ROOT, 'packages/demo/dist/main.js'), ...process.argv.slice(2)], {
     cwd: process.env['INIT_CWD'] ?? process.cwd(),
+    input: 'inherit',
   });
 });

@@ -2,10 +2,13 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Duration, durationMs } from '@tidemark/core';
 import { type Sdk, startSdk } from '@tidemark/otel-sdk';
+import { byHand, HAND_HELP, scripted } from './course.ts';
 import { brokenPromises, formatReport } from './report.ts';
 import { run } from './run.ts';
 
 const DURATION_MS = 20_000;
+const READERS = 64;
+const READERS_MAX = 1_000;
 const DURATION_MS_MIN = 4_000;
 const EXIT_BROKEN = 1;
 const EXIT_FAILED = 2;
@@ -14,6 +17,8 @@ const EXIT_INTERRUPTED = 130;
 interface Flags {
   readonly services?: true;
   readonly duration?: number;
+  readonly byHand?: true;
+  readonly readers: number;
   readonly seed: number;
   readonly regions: string;
   readonly break?: 'tidemark';
@@ -33,6 +38,8 @@ const command = new Command('npm start --')
     false,
   )
   .option('--duration <time>', 'how long to work, for example 45s or 2m (default: 20s)', parseDuration)
+  .option('--by-hand', `cuts nothing by itself; stdin says ${HAND_HELP} (default: no end by time)`)
+  .option('--readers <count>', 'readers on each node', parseReaders, READERS)
   .option('--seed <number>', 'fixes what the readers and writers do', parseSeed, 1)
   .option(
     '--regions <dir>',
@@ -46,7 +53,7 @@ const command = new Command('npm start --')
   .addHelpText(
     'after',
     '\nExit codes: 0 every promise was kept, 1 a promise was broken, 2 the run failed, 130 interrupted.\n' +
-      '\nExamples:\n  npm start\n  npm start -- --services --duration 30s\n  npm start -- --services --json > report.json\n  npm start -- --break tidemark',
+      '\nExamples:\n  npm start\n  npm start -- --services --duration 30s\n  npm start -- --services --by-hand\n  npm start -- --services --json > report.json\n  npm start -- --break tidemark',
   );
 
 function parseDuration(text: string): number {
@@ -66,6 +73,13 @@ function parsePort(text: string): number {
   return port;
 }
 
+function parseReaders(text: string): number {
+  const readers = Number(text);
+  if (!Number.isInteger(readers) || readers < 1 || readers > READERS_MAX)
+    throw new InvalidArgumentError(`Give a whole number from 1 to ${READERS_MAX}.`);
+  return readers;
+}
+
 function parseSeed(text: string): number {
   const seed = Number(text);
   if (!Number.isSafeInteger(seed) || seed < 0) throw new InvalidArgumentError('Give a whole number from 0.');
@@ -83,7 +97,10 @@ async function main(): Promise<number> {
     if (sdk?.metricsUrl) out.write(`metrics: ${sdk.metricsUrl}\n`);
     const report = await run({
       mode: flags.services ? 'services' : 'embedded',
-      durationMs: flags.duration ?? DURATION_MS,
+      course: flags.byHand
+        ? byHand(process.stdin, flags.duration ?? null)
+        : scripted(flags.duration ?? DURATION_MS),
+      readers: flags.readers,
       seed: flags.seed,
       regionsDir: flags.regions,
       breakTidemark: flags.break === 'tidemark',

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Bus,
   noTelemetry,
@@ -16,6 +17,8 @@ import { withoutTidemarks } from './break-tidemark.ts';
 import { cities } from './city.ts';
 import type { Infrastructure } from './infrastructure.ts';
 
+/** A mesh that has not proven itself in this time does not. */
+export const CONVERGE_MAX_MS = 30_000;
 const NODES_PER_REGION = 2;
 /** A region that is cut off learns it by timeouts; the demo does not want to wait for them long. */
 const SOURCE_TIMEOUT_MS = 2_000;
@@ -85,4 +88,17 @@ export async function startMesh(
       await Promise.all(sources.map((source) => source.close()));
     },
   };
+}
+
+/** Waits until every node has proven that what was acknowledged before `sinceMs` is applied. */
+export async function provenWithin(
+  mesh: Mesh,
+  maxMs: number,
+  sinceMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const untilMs = performance.now() + maxMs;
+  const proven = (): boolean =>
+    mesh.nodes.every(({ node }) => performance.now() - node.stats().stalenessBoundMs >= sinceMs);
+  while (!proven() && performance.now() < untilMs) await sleep(20, undefined, { signal });
 }

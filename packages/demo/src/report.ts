@@ -10,6 +10,14 @@ export interface RegionReport {
   readonly stalenessBoundMsMax: number;
 }
 
+/** A region was cut off, and healed. */
+export interface CutReport {
+  readonly region: string;
+  readonly ms: number;
+  /** From the heal until every key written during the cut read right in the region; null: never. */
+  readonly convergedAfterMs: number | null;
+}
+
 /** The outcome of a run; `--json` prints it as it is. */
 export interface Report {
   readonly mode: 'embedded' | 'services';
@@ -31,9 +39,7 @@ export interface Report {
   readonly refused: { readonly reads: number; readonly writes: number };
   readonly lostWrites: number;
   readonly divergentKeys: number;
-  readonly cut: { readonly region: string; readonly ms: number };
-  /** From the heal until every key written during the cut read right in the cut region; null: never. */
-  readonly convergedAfterHealMs: number | null;
+  readonly cuts: readonly CutReport[];
   readonly checkedEntries: number;
 }
 
@@ -43,7 +49,8 @@ export function brokenPromises(report: Report): string[] {
   if (report.boundViolations > 0) broken.push(`${report.boundViolations} reads were staler than promised`);
   if (report.lostWrites > 0) broken.push(`${report.lostWrites} writes were lost`);
   if (report.divergentKeys > 0) broken.push(`${report.divergentKeys} cached entries differ from the source`);
-  if (report.convergedAfterHealMs === null) broken.push('the cut region did not converge after the heal');
+  for (const { region, convergedAfterMs } of report.cuts)
+    if (convergedAfterMs === null) broken.push(`${region} did not converge after the heal`);
   if (report.checkedEntries === 0) broken.push('nothing was checked');
   if (report.writes === 0) broken.push('nothing was written');
   return broken;
@@ -70,8 +77,11 @@ export function formatReport(report: Report): string {
       ({ from, to, p50, p99, count }) =>
         `    ${`${from} → ${to}`.padEnd(22)} p50 ${String(p50).padStart(7)} ms   p99 ${String(p99).padStart(7)} ms   of ${count}`,
     ),
-    `  cut                ${report.cut.region} for ${(report.cut.ms / 1_000).toFixed(1)} s; meanwhile ${report.refused.reads} reads and ${report.refused.writes} writes said that they can't keep their promise`,
-    `  after the heal     ${report.convergedAfterHealMs === null ? 'not converged' : `converged in ${report.convergedAfterHealMs.toFixed(0)} ms`}`,
+    ...report.cuts.flatMap(({ region, ms, convergedAfterMs }) => [
+      `  cut                ${region} for ${(ms / 1_000).toFixed(1)} s`,
+      `  after the heal     ${convergedAfterMs === null ? 'not converged' : `converged in ${convergedAfterMs.toFixed(0)} ms`}`,
+    ]),
+    `  refused            ${report.refused.reads} reads and ${report.refused.writes} writes said that they can't keep their promise`,
     '',
     `  stale reads beyond the promised bound   ${report.boundViolations}`,
     `  writes lost                             ${report.lostWrites}`,

@@ -11,7 +11,6 @@ import { type Random, seededRandom, weightedPicker } from './random.ts';
 /** The promise that the demo's bounded reads ask for. */
 const BOUND_MS = 2_000;
 
-const READERS_PER_NODE = 64;
 const READER_PAUSE_MS = 40;
 const WRITER_PAUSE_MS = 80;
 
@@ -29,13 +28,19 @@ export interface WorkloadCounts {
   writesRefused: number;
 }
 
+export interface WorkloadSize {
+  readonly seed: number;
+  /** On each node; one writer comes with them. */
+  readonly readers: number;
+}
+
 /** Readers and writers that run until they are stopped. */
 export class Workload {
   readonly counts: WorkloadCounts = { writesBehindTheLibrary: 0, readsRefused: 0, writesRefused: 0 };
   readonly #nodes: readonly WorkloadNode[];
   readonly #ids: readonly number[];
   readonly #weights: readonly number[];
-  readonly #seed: number;
+  readonly #size: WorkloadSize;
   readonly #oracle: Oracle;
   readonly #propagation: Propagation;
   readonly #stopping = new AbortController();
@@ -44,25 +49,26 @@ export class Workload {
   constructor(
     nodes: readonly WorkloadNode[],
     rows: readonly { readonly id: number; readonly population: number }[],
-    seed: number,
+    size: WorkloadSize,
     oracle: Oracle,
     propagation: Propagation,
   ) {
     this.#nodes = nodes;
     this.#ids = rows.map(({ id }) => id);
     this.#weights = rows.map(({ population }) => population + 1);
-    this.#seed = seed;
+    this.#size = size;
     this.#oracle = oracle;
     this.#propagation = propagation;
   }
 
   start(): void {
+    const { seed, readers } = this.#size;
     // Every reader and writer waits on it while it pauses.
-    setMaxListeners(this.#nodes.length * (READERS_PER_NODE + 1), this.#stopping.signal);
+    setMaxListeners(this.#nodes.length * (readers + 1), this.#stopping.signal);
     this.#nodes.forEach((each, i) => {
-      const random = seededRandom(this.#seed * 1_000 + i);
+      const random = seededRandom(seed * 1_000 + i);
       const pick = weightedPicker(this.#weights, random);
-      for (let reader = 0; reader < READERS_PER_NODE; reader += 1) {
+      for (let reader = 0; reader < readers; reader += 1) {
         this.#running.push(
           this.#loop(READER_PAUSE_MS, random, () => this.#read(each, this.#ids[pick()]!, random)),
         );
