@@ -41,6 +41,7 @@ describe('loadRegions', () => {
     expect(set.roundTripMs('ap-south', 'us-east')).toBe(200);
     expect(set.roundTripMs('eu-west', 'ap-south')).toBe(130);
     expect(set.roundTripMs('eu-west', 'eu-west')).toBe(0);
+    expect(set.get('eu-west').location).toEqual({ latitude: 53.35, longitude: -6.26 });
     expect(set.get('eu-west').endpoints.redis).toBe('redis://127.0.0.1:6380');
     expect(() => set.roundTripMs('us-east', 'mars')).toThrow(
       /there is no region mars, only us-east, ap-south/,
@@ -82,6 +83,13 @@ describe('loadRegions', () => {
     ],
     ['a missing field', [{ id: 'a' }], 'INVALID', null, /must have required property 'role'/],
     ['a bad id', [file('A.b', 'home', [])], 'INVALID', 'id', /must match pattern/],
+    [
+      'a place that is not on Earth',
+      [{ ...file('a', 'home', []), location: { latitude: 91, longitude: 0 } }],
+      'INVALID',
+      'location.latitude',
+      /must be <= 90/,
+    ],
     ['a bad role', [file('a', 'main', [])], 'INVALID', 'role', /"home","replica"/],
     [
       'a bad reference',

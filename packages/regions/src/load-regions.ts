@@ -46,8 +46,17 @@ async function readRegion(
     throw new RegionError('E_REGION_UNREADABLE', path, null, `can't be read as JSON: ${why}`, { cause });
   }
   if (!validate(raw)) throw invalid(path, validate.errors?.[0]);
-  const { id, role, peers, endpoints } = raw;
-  return { path, region: { id, role, peers, endpoints: resolveEndpoints(path, endpoints, env) } };
+  const { endpoints, id, role, peers, location } = raw;
+  return {
+    path,
+    region: {
+      id,
+      role,
+      peers,
+      endpoints: resolveEndpoints(path, endpoints, env),
+      ...(location && { location }),
+    },
+  };
 }
 
 function invalid(path: string, error: ErrorObject | undefined): RegionError {

@@ -8,6 +8,8 @@ export interface Region {
   /** URLs. */
   readonly endpoints: { readonly redis: string; readonly nats: string; readonly postgres: string };
   readonly peers: readonly { readonly id: string; readonly roundTripMs: number }[];
+  /** Where it is, in degrees; for maps only. */
+  readonly location?: { readonly latitude: number; readonly longitude: number };
 }
 
 /** A region and the file that it was read from. */

@@ -18,6 +18,16 @@ export const regionSchema = {
       enum: ['home', 'replica'],
       description: 'The home region has the primary of the source of truth; exactly one per set',
     },
+    location: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['latitude', 'longitude'],
+      description: 'Where it is, in degrees; for maps only',
+      properties: {
+        latitude: { type: 'number', minimum: -90, maximum: 90 },
+        longitude: { type: 'number', minimum: -180, maximum: 180 },
+      },
+    },
     endpoints: {
       type: 'object',
       additionalProperties: false,
