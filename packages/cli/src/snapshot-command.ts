@@ -1,4 +1,4 @@
-import { readCopies, type CopiedBlock, type SnapshotSummary, workOf, writeSnapshot } from '@tidemark/warmup';
+import { type CopiedBlock, type SnapshotSummary, storePeer, workOf, writeSnapshot } from '@tidemark/warmup';
 import type { Command } from 'commander';
 import { connectRegion } from './connect-region.ts';
 import { EXIT_INTERRUPTED, ExitError } from './failure.ts';
@@ -24,9 +24,10 @@ async function save(flags: SaveFlags): Promise<void> {
       ...(flags.keyspace && { keyspaces: flags.keyspace }),
       ...(flags.match !== undefined && { match: flags.match }),
     };
-    const list = await listKeys({ ...narrow, store, source, peers: [store] });
+    const own = storePeer(flags.region, store);
+    const list = await listKeys({ ...narrow, own, source, peers: [own] });
     const copies = async function* (): AsyncGenerator<CopiedBlock> {
-      for (const { keys } of workOf(list, BLOCK)) yield* (await readCopies(store, keys)).blocks;
+      for (const { keys } of workOf(list, BLOCK)) yield* (await own.read(keys)).blocks;
     };
     let saidMs = 0;
     const onProgress = ({ values }: SnapshotSummary): void => {

@@ -1,5 +1,5 @@
 import { type Duration, durationMs } from '@tidemark/core';
-import { measureWarmth, parseGate, reached, type WarmReport } from '@tidemark/warmup';
+import { measureWarmth, parseGate, reached, storePeer, type WarmReport } from '@tidemark/warmup';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { connectRegion } from './connect-region.ts';
 import { EXIT_INTERRUPTED, ExitError } from './failure.ts';
@@ -7,7 +7,7 @@ import { metricsPortOption, otlpOption, type TelemetryFlags, withTelemetry } fro
 import { type PlaceFlags, placeOf, say, withPlace } from './place-flags.ts';
 import { hotKeys } from './warm-list.ts';
 import { jsonScreen, percent, textScreen } from './warm-progress.ts';
-import { estimateWarm, runWarm, type WarmRequest } from './warm-run.ts';
+import { planWarm, runWarm, type WarmRequest } from './warm-run.ts';
 import { wholeNumber } from './whole-number.ts';
 
 export const EXIT_NOT_WARM = 3;
@@ -24,6 +24,9 @@ interface WarmFlags extends PlaceFlags, TelemetryFlags {
   readonly top?: number;
   readonly shard?: { readonly index: number; readonly count: number };
   readonly sourceQps: number;
+  readonly rate?: number;
+  readonly liveSlowdown: number;
+  readonly shadow?: string;
   readonly concurrency?: number;
   readonly until?: string;
   readonly deadline?: Duration;
@@ -41,7 +44,7 @@ async function warmRegion(flags: WarmFlags): Promise<void> {
   const request = requestOf(flags, stopping.signal);
   try {
     if (flags.dryRun) {
-      const plan = await estimateWarm(request);
+      const plan = await planWarm(request);
       say(
         flags,
         { type: 'plan', ...plan },
@@ -68,11 +71,26 @@ function judge(report: WarmReport, { until, onDeadline }: WarmFlags): void {
 }
 
 function requestOf(flags: WarmFlags, signal: AbortSignal): WarmRequest {
-  const { keyspaces, keyspace, match, keys, sql, top, shard, concurrency, until, deadline, maxBytes } = flags;
+  const {
+    keyspaces,
+    keyspace,
+    match,
+    keys,
+    sql,
+    top,
+    shard,
+    rate,
+    shadow,
+    concurrency,
+    until,
+    deadline,
+    maxBytes,
+  } = flags;
   return {
     ...placeOf(flags),
     from: flags.from,
     sourceQps: flags.sourceQps,
+    liveSlowdownMax: flags.liveSlowdown,
     statePath: flags.state ?? `tidemark-warm-${flags.region}${shard ? `-${shard.index}` : ''}.json`,
     resume: flags.resume === true,
     signal,
@@ -84,6 +102,8 @@ function requestOf(flags: WarmFlags, signal: AbortSignal): WarmRequest {
     ...(sql !== undefined && { sql }),
     ...(top !== undefined && { top }),
     ...(shard && { shard }),
+    ...(rate !== undefined && { rateMax: rate }),
+    ...(shadow !== undefined && { shadowFile: shadow }),
     ...(concurrency !== undefined && { concurrency }),
     ...(until !== undefined && { until: parseGate(until) }),
     ...(deadline !== undefined && { deadlineMs: durationMs(deadline, '--deadline') }),
@@ -105,7 +125,10 @@ async function ready(flags: ReadyFlags): Promise<void> {
     const warmth = meta
       ? await measureWarmth(
           parts.store,
-          await hotKeys([parts.store, ...(neighbour ? [neighbour.store] : [])]),
+          await hotKeys([
+            storePeer(flags.region, parts.store),
+            ...(neighbour ? [storePeer('neighbour', neighbour.store)] : []),
+          ]),
         )
       : null;
     const isReady = warmth !== null && (warmth.hitRate ?? 1) >= flags.hitRate;
@@ -131,6 +154,12 @@ function share(text: string): number {
   throw new InvalidArgumentError('Give a share, such as 0.9 or 90%.');
 }
 
+function times(text: string): number {
+  const value = Number(text);
+  if (text !== '' && (value === 0 || value > 1) && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError('Give a number above 1, such as 2, or 0 for never.');
+}
+
 function shardOf(text: string): { index: number; count: number } {
   const match = /^(\d+)\/(\d+)$/.exec(text);
   const [index, count] = [Number(match?.[1]), Number(match?.[2])];
@@ -144,7 +173,7 @@ export function addWarmCommands(root: Command): void {
     .description('fills a cold region before it takes traffic, most read keys first')
     .requiredOption(
       '--from <origins...>',
-      'peer:REGION or source, asked one after the other for what is missing; the first may be snapshot:FILE',
+      'peer:REGION, https://HOST:PORT of an agent with --export, or source, asked one after the other for what is missing; the first may be snapshot:FILE',
     )
     .option('--keyspaces <module>', "module that exports the services' keyspaces; needed for --from source")
     .option('--keyspace <names...>', 'only keys of these keyspaces')
@@ -159,8 +188,23 @@ export function addWarmCommands(root: Command): void {
       wholeNumber,
       500,
     )
+    .option(
+      '--rate <keys>',
+      'keys a second from wherever, at most (default: as fast as it goes)',
+      wholeNumber,
+    )
+    .option(
+      '--live-slowdown <times>',
+      'slow down while reads of the region, its source or its peers take so many times as long as usual; 0: never',
+      times,
+      2,
+    )
     .option('--concurrency <count>', 'batches at a time (default: 4)', wholeNumber)
     .option('--until <gate>', 'warm enough: coverage=95% of the keys, or hit-rate=0.9 of the known reads')
+    .option(
+      '--shadow <file>',
+      'keys as live traffic reads them elsewhere, one on each line, - is stdin: the hit rate is then theirs',
+    )
     .addOption(otlpOption())
     .addOption(metricsPortOption())
     .option('--deadline <duration>', 'stop then, such as 5m')

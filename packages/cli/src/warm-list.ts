@@ -3,13 +3,11 @@ import { createInterface } from 'node:readline';
 import {
   ConfigurationError,
   type KeyReads,
-  mergePopularity,
   REPORT_KEYS_MAX,
   type SourceOfTruth,
   type SqlExecutor,
-  type Store,
 } from '@tidemark/core';
-import { type KeyList, keyList, type KeyListOptions, WarmupError } from '@tidemark/warmup';
+import { type KeyList, keyList, type KeyListOptions, type Peer, WarmupError } from '@tidemark/warmup';
 
 export interface ListRequest extends Pick<KeyListOptions, 'keyspaces' | 'match' | 'top' | 'shard'> {
   /** File with a key on each line; `-` is stdin. */
@@ -18,18 +16,19 @@ export interface ListRequest extends Pick<KeyListOptions, 'keyspaces' | 'match' 
   readonly sql?: string;
   /** Pages of keys that are at hand, in their order. */
   readonly given?: AsyncIterable<readonly string[]>;
-  readonly store: Store;
-  readonly peers: readonly Store[];
+  /** The region itself. */
+  readonly own: Peer;
+  readonly peers: readonly Peer[];
   readonly source: SourceOfTruth<SqlExecutor>;
 }
 
 /** What is to be warmed, most read first: what was asked for by name, or what the region is known to read, then all that the peers have. */
 export async function listKeys(request: ListRequest): Promise<KeyList> {
-  const { keysFile, sql, given, store, peers, source, ...narrow } = request;
+  const { keysFile, sql, given, own, peers, source, ...narrow } = request;
   if (keysFile !== undefined) return keyList({ ...narrow, others: pagesOf(keysFile) });
   if (sql !== undefined) return keyList({ ...narrow, hot: await queried(source, sql) });
   if (given) return keyList({ ...narrow, others: given });
-  const hot = await hotKeys([store, ...peers]);
+  const hot = await hotKeys([own, ...peers]);
   const list = await keyList({ ...narrow, hot, ...(peers[0] && { others: peers[0].keys() }) });
   if (list.keys.length === 0) {
     throw new WarmupError(
@@ -39,11 +38,10 @@ export async function listKeys(request: ListRequest): Promise<KeyList> {
   return list;
 }
 
-/** Of the first store that knows: a region that is new borrows its neighbour's. Rejects while its own store is away. */
-export async function hotKeys(stores: readonly Store[]): Promise<readonly KeyReads[]> {
-  for (const [i, { popularity }] of stores.entries()) {
-    if (!popularity) continue;
-    const hot = await mergePopularity(popularity.reports(), REPORT_KEYS_MAX).catch((error: unknown) => {
+/** Of the first region that knows: one that is new borrows its neighbour's. Rejects while the first one is away. */
+export async function hotKeys(regions: readonly Peer[]): Promise<readonly KeyReads[]> {
+  for (const [i, region] of regions.entries()) {
+    const hot = await region.hotKeys(REPORT_KEYS_MAX).catch((error: unknown) => {
       if (i === 0) throw error;
       return [];
     });
@@ -64,11 +62,17 @@ async function queried({ db }: SourceOfTruth<SqlExecutor>, sql: string): Promise
   });
 }
 
-async function* pagesOf(path: string): AsyncGenerator<readonly string[]> {
+/** Keys, one on each line; `-` is stdin. A signal ends it, also while it waits for a line. */
+export async function* pagesOf(path: string, signal?: AbortSignal): AsyncGenerator<readonly string[]> {
   const input = path === '-' ? process.stdin : createReadStream(path);
+  const end = (): void => void input.destroy();
+  signal?.addEventListener('abort', end, { once: true });
   try {
     for await (const line of createInterface({ input })) if (line.trim() !== '') yield [line.trim()];
   } catch (cause) {
-    throw new WarmupError(`--keys ${path} can't be read`, { cause });
+    if (signal?.aborted) return;
+    throw new WarmupError(`keys can't be read from ${path}`, { cause });
+  } finally {
+    signal?.removeEventListener('abort', end);
   }
 }

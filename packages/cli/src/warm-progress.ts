@@ -58,7 +58,7 @@ export function textScreen(out: NodeJS.WriteStream): WarmScreen {
   };
 }
 
-function summary({ filled, there, refused, coverage, hitRate }: WarmProgress): string {
+function summary({ filled, there, refused, coverage, hitRate, speed }: WarmProgress): string {
   const left = Object.entries(refused).map(([why, count]) => `${count} ${why}`);
   return [
     `${filled} filled`,
@@ -66,6 +66,7 @@ function summary({ filled, there, refused, coverage, hitRate }: WarmProgress): s
     ...(left.length > 0 ? [`left: ${left.join(', ')}`] : []),
     `coverage ${percent(coverage)}`,
     ...(hitRate === null ? [] : [`hit rate ${percent(hitRate)}`]),
+    ...(speed === 1 ? [] : [`slowed to ${percent(speed)} for live traffic`]),
   ].join(', ');
 }
 

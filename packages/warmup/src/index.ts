@@ -2,19 +2,19 @@ export type { CopiedBlock } from './copied-block.ts';
 export { readMetas } from './fill-copies.ts';
 export { type Gate, parseGate } from './gate.ts';
 export { type KeyList, keyList, type KeyListOptions } from './key-list.ts';
-export { type Loaded, type Origin, peerOrigin, type Prover } from './origin.ts';
+export type { Loaded, Origin, Prover } from './origin.ts';
+export { originOf, type Peer, peerOrigin, storePeer, timed } from './peer.ts';
+export type { LiveProbe } from './live-latency.ts';
+export type { ShadowReads } from './shadow-reads.ts';
+export { estimateWarm, type WarmEstimate } from './estimate.ts';
+export { WarmStateFile } from './warm-state-file.ts';
 export { NOTHING_DONE, type Refusal, type WarmCounts, type WarmState } from './progress.ts';
 export { type Copies, readCopies } from './read-copies.ts';
 export { type SourceBudget, sourceOrigin } from './source-origin.ts';
-export {
-  reached,
-  warm,
-  type WarmOutcome,
-  type WarmPlan,
-  type WarmProgress,
-  type WarmReport,
-} from './warm.ts';
+export type { WarmOutcome, WarmPlan, WarmProgress, WarmReport } from './plan.ts';
+export { reached, warm } from './warm.ts';
 export { measureWarmth, type Warmth } from './warmth.ts';
 export { WarmupError } from './warmup-error.ts';
 export { type Work, workOf } from './work.ts';
 export * from './snapshot/index.ts';
+export * from './export/index.ts';

@@ -1,5 +1,5 @@
-import type { SourceOfTruth, Store } from '@tidemark/core';
-import { type Copies, readCopies } from './read-copies.ts';
+import type { SourceOfTruth } from '@tidemark/core';
+import type { Copies } from './read-copies.ts';
 
 /** What an origin did by itself with the keys of one batch. */
 export interface Loaded {
@@ -16,13 +16,9 @@ export type Origin =
   | {
       readonly kind: 'loads';
       readonly name: string;
-      load(keys: readonly string[], signal: AbortSignal): Promise<Loaded>;
+      /** @param share of its rate at which it may go now, 0 to 1 */
+      load(keys: readonly string[], signal: AbortSignal, share: () => number): Promise<Loaded>;
     };
-
-/** A peer region's store. */
-export function peerOrigin(name: string, store: Store): Origin {
-  return { kind: 'copies', name, read: (keys) => readCopies(store, keys) };
-}
 
 /** Says whether old copies are still right. */
 export type Prover = Pick<SourceOfTruth, 'labels'>;

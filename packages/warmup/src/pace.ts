@@ -19,9 +19,9 @@ export interface Pace {
 const BACK_OFF = 0.5;
 const RECOVER_SHARE = 0.05;
 const RATE_MIN_SHARE = 0.05;
-/** A slower batch is no news while it is as short as this, ms. */
+/** A slower one is no news while it is as short as this, ms. */
 const SLACK_MS = 5;
-/** So much of a slower batch the usual takes over: an unlucky first sample does not stay for good. */
+/** So much of a slower one the usual takes over: an unlucky first sample does not stay for good. */
 const USUAL_GAIN = 0.02;
 /** Keys that were not asked for in time are not made up for beyond this, ms. */
 const BURST_MS = 100;
@@ -48,16 +48,21 @@ export function paced(
  */
 export function learned(pace: Pace, rule: PaceRule, ms: number | null): Pace {
   const { rateMax, slowdownMax } = rule;
-  const usualMs = ms === null ? pace.usualMs : usual(pace.usualMs, ms);
-  const slow = ms === null || (pace.usualMs !== null && ms > pace.usualMs * slowdownMax + SLACK_MS);
+  const usualMs = ms === null ? pace.usualMs : usualAfter(pace.usualMs, ms);
+  const slow = ms === null || isSlow(ms, pace.usualMs, slowdownMax);
   const rate = slow
     ? Math.max(rateMax * RATE_MIN_SHARE, pace.rate * BACK_OFF)
     : Math.min(rateMax, pace.rate + rateMax * RECOVER_SHARE);
   return { ...pace, rate, usualMs };
 }
 
-/** Follows quick batches at once, slow ones slowly. */
-function usual(beforeMs: number | null, ms: number): number {
+/** Whether something takes longer than this many times what it took when all was well. */
+export function isSlow(ms: number, usualMs: number | null, slowdownMax: number): boolean {
+  return usualMs !== null && ms > usualMs * slowdownMax + SLACK_MS;
+}
+
+/** Follows quick ones at once, slow ones slowly. */
+export function usualAfter(beforeMs: number | null, ms: number): number {
   if (beforeMs === null || ms < beforeMs) return ms;
   return beforeMs + USUAL_GAIN * Math.min(ms - beforeMs, beforeMs);
 }

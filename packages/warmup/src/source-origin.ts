@@ -56,9 +56,11 @@ export function sourceOrigin({ node, keyspaces, store, budget, onPace }: SourceP
     keyspace: AnyKeyspace,
     keys: readonly string[],
     signal: AbortSignal,
+    share: () => number,
   ): Promise<void> {
-    const turn = paced(pace ?? newPace(rule, performance.now()), keys.length, performance.now());
-    pace = turn.pace;
+    const now = pace ?? newPace(rule, performance.now());
+    const turn = paced({ ...now, rate: now.rate * share() }, keys.length, performance.now());
+    pace = { ...now, nextAtMs: turn.pace.nextAtMs };
     await sleep(Math.max(0, turn.atMs - performance.now()), undefined, { signal });
     const startedAtMs = performance.now();
     const params = keys.map((key) => keyspace.params(key) as Params<ParamTypes>);
@@ -73,14 +75,19 @@ export function sourceOrigin({ node, keyspaces, store, budget, onPace }: SourceP
     if (failure === null) return;
     if (failure instanceof TidemarkError && AWAY.has(failure.code)) throw failure;
     // One key that can't be loaded must not take its neighbours with it.
-    if (keys.length > 1) for (const key of keys) await loadPaced(keyspace, [key], signal);
+    if (keys.length > 1) for (const key of keys) await loadPaced(keyspace, [key], signal, share);
   }
 
-  async function batch(keyspace: AnyKeyspace, keys: readonly string[], signal: AbortSignal): Promise<Loaded> {
+  async function batch(
+    keyspace: AnyKeyspace,
+    keys: readonly string[],
+    signal: AbortSignal,
+    share: () => number,
+  ): Promise<Loaded> {
     const missing = await missingOf(store, keyspace, keys);
     const there = keys.length - missing.length;
     if (missing.length === 0) return { filled: 0, there, rest: [] };
-    await loadPaced(keyspace, missing, signal);
+    await loadPaced(keyspace, missing, signal, share);
     // What the store took is what counts: a load that succeeded may have been refused.
     const rest = await missingOf(store, keyspace, missing);
     return { filled: missing.length - rest.length, there, rest };
@@ -89,13 +96,13 @@ export function sourceOrigin({ node, keyspaces, store, budget, onPace }: SourceP
   return {
     kind: 'loads',
     name: 'source',
-    async load(keys, signal) {
+    async load(keys, signal, share) {
       const size = Math.max(1, Math.min(BATCH_MAX, Math.floor(budget.loadsPerSecond / BATCHES_PER_SECOND)));
       const sum = { filled: 0, there: 0, rest: [] as string[] };
       for (const [keyspace, wanted] of byKeyspace(byName, keys, sum.rest)) {
         for (let at = 0; at < wanted.length; at += size) {
           signal.throwIfAborted();
-          const done = await batch(keyspace, wanted.slice(at, at + size), signal);
+          const done = await batch(keyspace, wanted.slice(at, at + size), signal, share);
           sum.filled += done.filled;
           sum.there += done.there;
           sum.rest.push(...done.rest);

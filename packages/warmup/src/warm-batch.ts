@@ -3,6 +3,7 @@ import { type FilledCopy, fillCopies, readMetas } from './fill-copies.ts';
 import type { Origin, Prover } from './origin.ts';
 import { NO_COUNTS, type Refusal, type WarmCounts } from './progress.ts';
 import type { Copies } from './read-copies.ts';
+import type { Throttle } from './throttle.ts';
 import { WarmupError } from './warmup-error.ts';
 import type { Work } from './work.ts';
 
@@ -14,11 +15,12 @@ export interface BatchParts {
   /** Runs work of an origin; null when that is away. */
   readonly ask: <T>(origin: Origin, work: () => Promise<T>) => Promise<T | null>;
   readonly signal: AbortSignal;
+  readonly throttle: Pick<Throttle, 'rest' | 'share'>;
 }
 
 /** Takes one batch through the origins: what one has not, or the store refuses of it, the next is asked for. */
 export async function warmBatch(parts: BatchParts, work: Work): Promise<WarmCounts> {
-  const { store, origins, ask, signal } = parts;
+  const { store, origins, ask, signal, throttle } = parts;
   const sum = { ...NO_COUNTS, keys: work.keys.length };
   const why = new Map<string, Refusal>();
   let rest: readonly string[] = work.keys;
@@ -49,7 +51,7 @@ export async function warmBatch(parts: BatchParts, work: Work): Promise<WarmCoun
     if (origin.kind === 'copies') {
       await fillNow(parts, () => ask(origin, () => origin.read(asked)), take);
     } else {
-      const loaded = await ask(origin, () => origin.load(asked, signal));
+      const loaded = await ask(origin, () => origin.load(asked, signal, throttle.share));
       if (!loaded) continue;
       sum.filled += loaded.filled;
       sum.there += loaded.there;
@@ -74,11 +76,13 @@ export async function warmBatch(parts: BatchParts, work: Work): Promise<WarmCoun
 
 /** State first, then the values, then the fills: in this order nothing that happens between goes unnoticed. */
 async function fillNow(
-  { store, prover }: BatchParts,
+  { store, prover, throttle, signal }: BatchParts,
   read: () => Promise<Copies | null>,
   take: (filled: readonly FilledCopy[], without: readonly string[]) => void,
 ): Promise<void> {
+  const beganMs = performance.now();
   const metas = await readMetas(store);
   const copies = await read();
   if (copies) take(await fillCopies(store, metas, copies.blocks, prover), copies.without);
+  await throttle.rest(performance.now() - beganMs, signal);
 }

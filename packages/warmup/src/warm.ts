@@ -1,79 +1,18 @@
-import {
-  type EngineEvent,
-  noTelemetry,
-  type Store,
-  StoreUnavailableError,
-  type Telemetry,
-} from '@tidemark/core';
+import { type EngineEvent, noTelemetry, type Store, StoreUnavailableError } from '@tidemark/core';
 import pRetry from 'p-retry';
 import { readMetas } from './fill-copies.ts';
 import type { Gate } from './gate.ts';
-import type { Origin, Prover } from './origin.ts';
+import type { Origin } from './origin.ts';
+import type { WarmOutcome, WarmPlan, WarmProgress, WarmReport } from './plan.ts';
 import { isDone, NOTHING_DONE, type WarmCounts, type WarmState, withBatch } from './progress.ts';
+import { Shadow } from './shadow-reads.ts';
+import { Throttle } from './throttle.ts';
 import { type BatchParts, warmBatch } from './warm-batch.ts';
 import { WarmupError } from './warmup-error.ts';
 import type { Work } from './work.ts';
 
-/** What is to be warmed, and how. */
-export interface WarmPlan {
-  /** Of the region that is warmed. */
-  readonly store: Store;
-  /** Batches in the order of their worth; see `workOf`. */
-  readonly work: AsyncIterable<Work> | Iterable<Work>;
-  /** Known reads of all work; 0 when nobody knows. */
-  readonly readsKnown: number;
-  /** Keys of all work. */
-  readonly keysKnown: number;
-  /** Asked one after the other for what is still missing. */
-  readonly origins: readonly Origin[];
-  /** Says whether copies are right that the store can't judge any more. Left out: those are refused. */
-  readonly prover?: Prover;
-  /** Batches at a time. Default 4. */
-  readonly concurrency?: number;
-  /** Stops when the region is warm enough. Left out: goes through everything. */
-  readonly until?: Gate;
-  /** Stops after this long, ms. */
-  readonly deadlineMs?: number;
-  /** Stops after so many bytes of copied values. */
-  readonly bytesMax?: number;
-  /** Goes on from here. */
-  readonly resume?: WarmState;
-  /** Keeps what is needed to go on; called after each batch. */
-  readonly save?: (state: WarmState) => void;
-  readonly onProgress?: (progress: WarmProgress) => void;
-  /** An origin is given up for the rest of the warm-up. */
-  readonly onAway?: (origin: string, error: unknown) => void;
-  readonly signal?: AbortSignal;
-  /** Is told where the warm-up stands after each batch; a span for the whole, and one for each batch. */
-  readonly telemetry?: Telemetry;
-  /** How long the region's own store may be away, ms. Default 30 s. */
-  readonly patienceMs?: number;
-}
-
-export interface WarmProgress extends WarmCounts {
-  readonly keysKnown: number;
-  /** Keys gone through since this run began; `keys` has those of earlier ones too. */
-  readonly keysNow: number;
-  readonly tookMs: number;
-  /** Share of the keys that have a fresh value, 0 to 1. */
-  readonly coverage: number;
-  /** Share of the known reads that would be hits, 0 to 1; null when no reads are known. */
-  readonly hitRate: number | null;
-}
-
-/**
- * `complete`: every key was gone through. `gate`: warm enough. `deadline`, `budget`: stopped there. `interrupted`: by
- * the signal. `incomplete`: gone through, but with an origin away that might have had what is missing.
- */
-export type WarmOutcome = 'complete' | 'gate' | 'deadline' | 'budget' | 'interrupted' | 'incomplete';
-
-export interface WarmReport extends WarmProgress {
-  readonly outcome: WarmOutcome;
-  /** Origins that were given up. */
-  readonly away: readonly string[];
-}
-
 const CONCURRENCY = 4;
+const LIVE_SLOWDOWN_MAX = 2;
 const PATIENCE_MS = 30_000;
 const ORIGIN_RETRIES = 3;
 const RETRY_FIRST_MS = 50;
@@ -103,6 +42,13 @@ async function run(plan: WarmPlan): Promise<WarmReport> {
   const away = new Set<Origin>();
   let stopped: WarmOutcome | null = null;
   let state = plan.resume ?? NOTHING_DONE;
+  const { rateMax, live = [], liveSlowdownMax = LIVE_SLOWDOWN_MAX } = plan;
+  const throttle = new Throttle({
+    probes: live,
+    slowdownMax: liveSlowdownMax,
+    ...(rateMax !== undefined && { rateMax }),
+  });
+  const shadow = plan.shadow ? new Shadow(store, plan.shadow) : null;
 
   const stop = (outcome: WarmOutcome): void => {
     stopped ??= outcome;
@@ -116,6 +62,7 @@ async function run(plan: WarmPlan): Promise<WarmReport> {
     prover,
     origins,
     signal,
+    throttle,
     async ask(origin, work) {
       if (away.has(origin)) return null;
       try {
@@ -144,6 +91,7 @@ async function run(plan: WarmPlan): Promise<WarmReport> {
       signal,
     });
 
+  const now = (): WarmProgress => progressOf(plan, state, startedAtMs, shadow, throttle.share());
   const iterator = iteratorOf(plan.work);
   const lane = async (): Promise<void> => {
     while (!signal.aborted) {
@@ -152,6 +100,7 @@ async function run(plan: WarmPlan): Promise<WarmReport> {
       if (isDone(state, next.value.index)) continue;
       let batch: { readonly counts: WarmCounts; readonly life: string };
       try {
+        await throttle.turn(next.value.keys.length, signal);
         const about = { 'tidemark.keys': next.value.keys.length };
         batch = await telemetry.trace('tidemark.warmup.batch', about, undefined, () => patiently(next.value));
         assertSameLife(state, batch.life);
@@ -166,23 +115,38 @@ async function run(plan: WarmPlan): Promise<WarmReport> {
       }
       state = withBatch(state, next.value.index, batch.counts, batch.life);
       plan.save?.(state);
-      const progress = progressOf(plan, state, startedAtMs);
+      const progress = now();
       plan.onProgress?.(progress);
       telemetry.record(warmupEvent(progress));
       if (until && reached(until, progress)) stop('gate');
       else if (plan.bytesMax !== undefined && progress.bytes >= plan.bytesMax) stop('budget');
     }
   };
+  const stopLooking = new AbortController();
+  const looking = AbortSignal.any([signal, stopLooking.signal]);
+  let shadowFailure: { readonly error: unknown } | null = null;
+  const shadowing = shadow
+    ?.follow(looking, () => {
+      if (until && reached(until, now())) stop('gate');
+    })
+    .catch((error: unknown) => {
+      shadowFailure = { error };
+      stopping.abort();
+    });
   try {
+    await throttle.watch(looking);
     const lanes = await Promise.allSettled(Array.from({ length: concurrency }, lane));
     for (const each of lanes) if (each.status === 'rejected') throw each.reason;
   } finally {
     clearTimeout(deadline);
+    stopLooking.abort();
+    await shadowing;
     await iterator.return?.();
   }
+  if (shadowFailure) throw (shadowFailure as { readonly error: unknown }).error;
   const missed = (state.counts.refused.absent ?? 0) > 0 && away.size > 0;
   const outcome = stopped ?? (asked?.aborted ? 'interrupted' : missed ? 'incomplete' : 'complete');
-  return { outcome, away: [...away].map(({ name }) => name), ...progressOf(plan, state, startedAtMs) };
+  return { outcome, away: [...away].map(({ name }) => name), ...now() };
 }
 
 /** What loads reads the region's own store: that being away says nothing of the origin. */
@@ -206,7 +170,13 @@ function iteratorOf(work: WarmPlan['work']): AsyncIterator<Work> | Iterator<Work
   return Symbol.asyncIterator in work ? work[Symbol.asyncIterator]() : work[Symbol.iterator]();
 }
 
-function progressOf(plan: WarmPlan, { counts }: WarmState, startedAtMs: number): WarmProgress {
+function progressOf(
+  plan: WarmPlan,
+  { counts }: WarmState,
+  startedAtMs: number,
+  shadow: Shadow | null,
+  speed: number,
+): WarmProgress {
   const { keysKnown, readsKnown } = plan;
   return {
     ...counts,
@@ -214,7 +184,8 @@ function progressOf(plan: WarmPlan, { counts }: WarmState, startedAtMs: number):
     keysNow: counts.keys - (plan.resume?.counts.keys ?? 0),
     tookMs: performance.now() - startedAtMs,
     coverage: keysKnown === 0 ? 1 : (counts.filled + counts.there) / keysKnown,
-    hitRate: readsKnown === 0 ? null : counts.readsCovered / readsKnown,
+    hitRate: shadow ? shadow.hitRate : readsKnown === 0 ? null : counts.readsCovered / readsKnown,
+    speed,
   };
 }
 

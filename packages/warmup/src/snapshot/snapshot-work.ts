@@ -1,11 +1,8 @@
-import {
-  type CopiedBlock,
-  type KeyList,
-  openSnapshot,
-  SnapshotError,
-  type Work,
-  workOf,
-} from '@tidemark/warmup';
+import type { CopiedBlock } from '../copied-block.ts';
+import type { KeyList } from '../key-list.ts';
+import { type Work, workOf } from '../work.ts';
+import { openSnapshot } from './open-snapshot.ts';
+import { SnapshotError } from './snapshot-error.ts';
 
 async function* valuesIn(
   path: string,
@@ -26,7 +23,7 @@ async function* valuesIn(
 }
 
 /** The keys of a snapshot, in its order; all of it is checked before anything of it is used. */
-export async function* keysIn(path: string, source: string): AsyncGenerator<readonly string[]> {
+export async function* snapshotKeys(path: string, source: string): AsyncGenerator<readonly string[]> {
   for await (const { block } of valuesIn(path, source)) yield block.values.map(({ key }) => key);
 }
 
@@ -34,7 +31,7 @@ export async function* keysIn(path: string, source: string): AsyncGenerator<read
  * Work for a list: the snapshot's blocks with the keys that are wanted, then the wanted keys that it has not.
  * Copies have what is left of their TTLs, by the wall clocks of both machines; one without any is left to the origins.
  */
-export async function* workIn(
+export async function* snapshotWork(
   path: string,
   source: string,
   { keys, reads }: KeyList,

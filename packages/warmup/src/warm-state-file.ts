@@ -3,7 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { type KeyList, WarmupError, type WarmState } from '@tidemark/warmup';
+import type { KeyList } from './key-list.ts';
+import type { WarmState } from './progress.ts';
+import { WarmupError } from './warmup-error.ts';
 
 const FORMAT = 1;
 
