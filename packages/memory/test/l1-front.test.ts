@@ -54,6 +54,49 @@ describe('entries that are at hand', () => {
     expect(() => node!.peek(rows, undefined as never)).toThrow(expect.objectContaining({ code: 'E_KEY' }));
   });
 
+  it('are found by each combination of their parameters', async () => {
+    const shelves = keyspace({
+      name: 'shelf',
+      load: async ({ shop, id, open }) => `${shop} ${id} ${open}`,
+      ...PLAIN,
+      params: { shop: 'string', id: 'int', open: 'boolean' },
+    });
+    const texts = keyspace({
+      name: 'text',
+      load: async ({ text }) => `${text}`,
+      ...PLAIN,
+      params: { text: 'digest' },
+    });
+    const runtime = new VirtualRuntime();
+    const node = await startNode({ keyspaces: [shelves, texts], runtime, l1EntriesMax: 50_000 });
+    const all = ['a', 'b', 'x'.repeat(200)].flatMap((shop) =>
+      [0, 1, 32_768, -1].flatMap((id) => [true, false].map((open) => ({ shop, id, open }))),
+    );
+    for (const params of all) await node.get(shelves, params);
+    for (let time = 0; time < 3; time += 1) {
+      for (const params of all) {
+        expect(node.peek(shelves, params)).toBe(`${params.shop} ${params.id} ${params.open}`);
+      }
+    }
+    for (const wrong of [
+      { open: 1 },
+      { open: 0 },
+      { id: '1' },
+      { id: true },
+      { shop: 1 },
+      { shop: undefined },
+    ]) {
+      expect(() => node.peek(shelves, { ...all[0]!, ...wrong } as never)).toThrow(
+        expect.objectContaining({ code: 'E_KEY' }),
+      );
+    }
+    // More than are at hand at once.
+    const many = Array.from({ length: 40_000 }, (_, i) => `text ${i}`);
+    for (const text of many) await node.get(texts, { text });
+    expect([...many, ...many].filter((text) => node.peek(texts, { text }) !== text)).toEqual([]);
+    await node.close();
+  });
+
   it('answer no read that asks for more than eventual consistency', async () => {
     region = await virtualRegion({ keyspaces: [rows] });
     const [node] = region.nodes;

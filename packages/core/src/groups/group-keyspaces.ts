@@ -25,7 +25,7 @@ const PLAIN = {
   early: earlyRule('group', { beta: 1 }),
   ttlJitter: 0.1,
   // Generations come and go: nothing is kept for each.
-  intParam: null,
+  atHand: null,
 } as const;
 
 /** What the pointer of a group says. */

@@ -105,8 +105,8 @@ export interface Keyspace<P extends ParamTypes = ParamTypes, V = unknown, Db = u
   readonly onWrite: OnWrite;
   readonly retain: number;
   readonly retainMs: number;
-  /** Name of the only parameter, when that is an integer; else null. */
-  readonly intParam: string | null;
+  /** Parameters by which nodes keep entries at hand; null when they keep none. */
+  readonly atHand: ParamTypes | null;
   /** The key of one value, as it appears in stores, streams and the changelog. */
   key(params: Params<P>): string;
   /** The parameters that a key was made from; null for a key that `key` can't have made, or that has a digest. */
@@ -118,11 +118,6 @@ const DEFAULT_TTL_MS = 5 * 60_000;
 const DEFAULT_NEGATIVE_TTL_MS = 10_000;
 const DEFAULT_TTL_JITTER = 0.1;
 const TTL_JITTER_MAX = 0.9;
-
-function intParamOf(types: ParamTypes): string | null {
-  const [first, ...rest] = Object.entries(types);
-  return first?.[1] === 'int' && rest.length === 0 ? first[0] : null;
-}
 
 /**
  * Declares a keyspace.
@@ -190,7 +185,7 @@ export function keyspace<const P extends ParamTypes, V, Db = SqlExecutor>(
     onWrite,
     retain,
     retainMs: durationMs(options.retainTtl ?? '1d', `keyspace ${name}, retainTtl`),
-    intParam: intParamOf(params),
+    atHand: { ...params },
     key: keyEncoder(name, params),
     params: keyDecoder(name, params),
   });

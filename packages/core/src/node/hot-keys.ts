@@ -60,6 +60,7 @@ export class HotKeys {
   }
 
   top(limit: number): KeyReads[] {
+    this.#gather();
     this.#fade();
     return this.#counts.top(limit).map(({ key, count }) => ({ key, reads: count }));
   }
@@ -68,7 +69,6 @@ export class HotKeys {
   async ofRegion(limit: number): Promise<KeyReads[]> {
     if (this.#closed) throw new ClosedError();
     const shelf = this.#options.store?.popularity;
-    this.#gather();
     if (!shelf) return this.top(limit);
     await this.#put();
     return mergePopularity(shelf.reports(), limit);
@@ -84,7 +84,6 @@ export class HotKeys {
   }
 
   async #put(): Promise<void> {
-    this.#gather();
     const keys = this.top(this.#options.hotKeysMax);
     if (keys.length === 0) return;
     this.#node ??= this.#options.runtime.randomId();

@@ -1,21 +1,23 @@
 import { describe, expect, it } from 'vitest';
+import { keyspace } from '../keyspace/keyspace.ts';
 import { L1Cache } from './l1-cache.ts';
+import { L1Entries } from './l1-entries.ts';
 import type { L1Entry } from './l1-entry.ts';
+import { LoadTimes } from './load-times.ts';
 
-const entry = (n: number): L1Entry => ({
-  value: n,
-  live: true,
-  hits: 0,
-  version: { era: 1, n },
-  scope: 0,
-  refreshFromMs: 1_000,
-  freshUntilMs: 1_000,
-  staleUntilMs: 1_000,
-  endsAtMs: 1_000,
-  takenAtMs: 0,
-  loadedAtMs: 0,
-  dependencies: [],
-});
+const rows = keyspace({ name: 'row', params: { id: 'int' }, load: async () => null });
+const entries = new L1Entries(new LoadTimes());
+const entry = (n: number, value: unknown = n, era = 1): L1Entry =>
+  entries.make(rows, {
+    value,
+    version: { era, n },
+    scope: 0,
+    nowMs: 0,
+    freshUntilMs: 1_000,
+    staleMs: 0,
+    loadedAtMs: 0,
+    dependencies: [],
+  });
 
 const ignoreHits = (): void => {};
 const LIMITS = { entriesMax: 10, bytesMax: 100_000 };
@@ -45,11 +47,23 @@ describe('L1', () => {
     l1.put('k', entry(2), l1.ticket());
     expect(l1.put('k', entry(1), l1.ticket())).toBe(false);
     expect(l1.get('k')?.value).toBe(2);
+    expect(l1.put('k', entry(1, 'of a new era', 2), l1.ticket())).toBe(true);
+    expect(l1.put('k', entry(9), l1.ticket())).toBe(false);
+    expect(l1.get('k')?.value).toBe('of a new era');
+  });
+
+  it('hears of more hits at once while it has room: nothing is given up then', () => {
+    const l1 = new L1Cache({ ...LIMITS, open: true, onHits: ignoreHits });
+    const untold = Array.from({ length: 10 }, (_, i) => {
+      l1.put(`k${i}`, entry(i), l1.ticket());
+      return l1.untoldMax;
+    });
+    expect(untold).toEqual([64, 64, 64, 64, 64, 64, 64, 8, 8, 8]);
   });
 
   it('is bounded by bytes as well: the least recently read goes first', () => {
     const l1 = new L1Cache({ entriesMax: 1_000, bytesMax: 10_000, open: true, onHits: ignoreHits });
-    const big = (n: number): L1Entry => ({ ...entry(n), value: 'x'.repeat(4_000) });
+    const big = (n: number): L1Entry => entry(n, 'x'.repeat(4_000));
     for (const n of [1, 2, 3, 4]) {
       l1.put(`k${n}`, big(n), l1.ticket());
       l1.get('k1');
@@ -63,7 +77,7 @@ describe('L1', () => {
   it('takes no value that is bigger than all of it', () => {
     const l1 = new L1Cache({ entriesMax: 10, bytesMax: 1_000, open: true, onHits: ignoreHits });
     l1.put('small', entry(1), l1.ticket());
-    l1.put('big', { ...entry(1), value: ['x'.repeat(2_000)] }, l1.ticket());
+    l1.put('big', entry(1, ['x'.repeat(2_000)]), l1.ticket());
     expect(l1.get('big')).toBeUndefined();
     expect(l1.get('small')?.value).toBe(1);
   });

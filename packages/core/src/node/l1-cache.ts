@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { compareVersions, type Version } from '../protocol/version.ts';
 import { Dependents } from './dependents.ts';
 import { estimateBytes } from './estimate-bytes.ts';
-import { type L1Entry, retire } from './l1-entry.ts';
+import type { L1Entry } from './l1-entry.ts';
 
 export interface L1Options {
   readonly entriesMax: number;
@@ -19,6 +19,13 @@ const TOLD_AT_ONCE_MAX = 20_000;
 
 const ignore = (): void => {};
 
+/** Hits of an entry that the LRU is not told of, one after the other, while there is room, */
+const UNTOLD_ROOMY_MAX = 64;
+/** and when there is little: then their order decides which entry goes. */
+const UNTOLD_TIGHT_MAX = 8;
+/** Less of its limits than this that is free, is little. */
+const ROOM_MIN = 1 / 4;
+
 /** Proof that a read began in this life of the L1; see `L1Cache.put`. */
 export type Ticket = number;
 
@@ -30,6 +37,10 @@ export class L1Cache {
   readonly #entries: LRUCache<string, L1Entry>;
   readonly #dependents = new Dependents();
   readonly #onHits: (key: string, times: number) => void;
+  readonly #entriesRoomy: number;
+  readonly #bytesRoomy: number;
+  /** Hits of an entry that the LRU is not told of. */
+  untoldMax = UNTOLD_ROOMY_MAX;
   /** Entries given up for want of room. */
   evictions = 0;
   #life = 0;
@@ -44,9 +55,11 @@ export class L1Cache {
         if (why === 'evict') this.evictions += 1;
         if (entry.dependencies.length > 0) this.#dependents.remove(key, entry.dependencies);
         if (entry.hits > 0) onHits(key, entry.hits);
-        retire(entry);
+        entry.retire();
       },
     });
+    this.#entriesRoomy = entriesMax * (1 - ROOM_MIN);
+    this.#bytesRoomy = bytesMax * (1 - ROOM_MIN);
     this.#open = open;
     this.#onHits = onHits;
   }
@@ -81,8 +94,10 @@ export class L1Cache {
   put(key: string, entry: L1Entry, ticket: Ticket | null): boolean {
     if (ticket === null || ticket !== this.#life || !this.#open) return false;
     const known = this.#entries.peek(key);
-    if (known?.version && entry.version && compareVersions(entry.version, known.version) < 0) return false;
+    if (known !== undefined && entry.isBelow(known)) return false;
     this.#entries.set(key, entry);
+    const isTight = this.size > this.#entriesRoomy || this.bytes > this.#bytesRoomy;
+    this.untoldMax = isTight ? UNTOLD_TIGHT_MAX : UNTOLD_ROOMY_MAX;
     if (entry.dependencies.length > 0) this.#dependents.add(key, entry.dependencies);
     return true;
   }
@@ -91,7 +106,7 @@ export class L1Cache {
   raise(key: string, version: Version, onDrop: (key: string) => void = ignore): void {
     if (this.#entries.size === 0) return;
     const known = this.#entries.peek(key);
-    if (known && (!known.version || compareVersions(known.version, version) < 0)) {
+    if (known?.mayBeBelow(version)) {
       this.#entries.delete(key);
       onDrop(key);
     }

@@ -1,80 +1,102 @@
 import type { Label } from '../protocol/dependency.ts';
 import type { Version } from '../protocol/version.ts';
-import type { AnyKeyspace } from './options.ts';
+import type { L1Terms } from './l1-entries.ts';
 
 /**
- * A decoded, frozen value in this process. Times are on the node's monotonic clock, in whole ms: V8 keeps small
- * integers in the entry itself, and a hit reads one memory cell less.
+ * A decoded, frozen value in this process. There are as many of these as L1 holds, so that each field counts: what
+ * many entries have in common is in `terms`. Times are on the node's monotonic clock, in whole ms, since V8 keeps
+ * small integers in the entry itself.
  */
-export interface L1Entry {
+export class L1Entry {
   /** Undefined once it is retired. */
   value: unknown;
-  /** False once L1 dropped it, or put another one in its place. */
-  live: boolean;
-  /** Hits that the LRU was not told of. */
-  hits: number;
-  /** Null when the source gives no versions. */
-  readonly version: Version | null;
-  /** Version `n` of the keyspace's scope key that the value was loaded under. */
-  readonly scope: number;
   /** From here on a read may have to have it reloaded; none of the later times has come before. */
   readonly refreshFromMs: number;
+  /** Hits that the LRU was not told of. */
+  hits = 0;
+  #promise: Promise<unknown> | null = null;
   readonly freshUntilMs: number;
+  /** When it was loaded here from the primary, or else taken from L2. */
+  readonly sinceMs: number;
+  /** Of its version; the era is one of its terms. */
+  readonly #n: number;
+  readonly #terms: L1Terms;
+
+  constructor(
+    value: unknown,
+    n: number,
+    freshUntilMs: number,
+    earlyMs: number,
+    sinceMs: number,
+    terms: L1Terms,
+  ) {
+    this.value = value;
+    this.refreshFromMs = freshUntilMs - earlyMs;
+    this.freshUntilMs = freshUntilMs;
+    this.sinceMs = sinceMs;
+    this.#n = n;
+    this.#terms = terms;
+  }
+
+  /** Null when the source gives no versions. */
+  get version(): Version | null {
+    const { era } = this.#terms;
+    return era === null ? null : { era, n: this.#n };
+  }
+
+  /** When it was loaded here from the primary; null: it was not. */
+  get loadedAtMs(): number | null {
+    return this.#terms.isLoaded ? this.sinceMs : null;
+  }
+
+  /** Version `n` of the keyspace's scope key that the value was loaded under. */
+  get scope(): number {
+    return this.#terms.scope;
+  }
+
   /** Until then it is served while it is reloaded. */
-  readonly staleUntilMs: number;
+  get staleUntilMs(): number {
+    return this.freshUntilMs + this.#terms.staleMs;
+  }
+
   /** Until then it is served when it can't be loaded. */
-  readonly endsAtMs: number;
-  /** When L1 took it. */
-  readonly takenAtMs: number;
-  /** When it was loaded here from the primary; else null. */
-  readonly loadedAtMs: number | null;
-  readonly dependencies: readonly Label[];
-}
+  get endsAtMs(): number {
+    return this.freshUntilMs + this.#terms.keptMs;
+  }
 
-/** L1 has it no more: whoever found it before finds nothing now, and its value is free. */
-export function retire(entry: L1Entry): void {
-  entry.live = false;
-  entry.value = undefined;
-}
+  get dependencies(): readonly Label[] {
+    return this.#terms.dependencies;
+  }
 
-/** Whether it is past what a read may be served with while it is reloaded. */
-export function isOver(entry: L1Entry, nowMs: number): boolean {
-  // Before the first time none of the others has come.
-  return nowMs >= entry.refreshFromMs && nowMs >= entry.staleUntilMs;
-}
+  /** Whether it is past what a read may be served with while it is reloaded. */
+  isOver(nowMs: number): boolean {
+    // Before the first time none of the others has come.
+    return nowMs >= this.refreshFromMs && nowMs >= this.staleUntilMs;
+  }
 
-/** What an entry is made from. */
-export interface L1Value {
-  readonly value: unknown;
-  readonly version: Version | null;
-  readonly scope: number;
-  readonly nowMs: number;
-  readonly freshUntilMs: number;
-  /** How long it is kept after that, ms. */
-  readonly staleMs: number;
-  /** -Infinity: nothing is proven by it. */
-  readonly loadedAtMs: number;
-  readonly dependencies: readonly Label[];
-}
+  /** Whether both have a version, and this one's is older than the other's. */
+  isBelow(other: L1Entry): boolean {
+    const { era } = this.#terms;
+    const { era: otherEra } = other.#terms;
+    if (era === null || otherEra === null) return false;
+    return era === otherEra ? this.#n < other.#n : era < otherEra;
+  }
 
-const NO_DEPENDENCIES: readonly Label[] = Object.freeze([]);
+  /** Whether it is older than the version, or can't be told from an older one. */
+  mayBeBelow(version: Version): boolean {
+    const { era } = this.#terms;
+    if (era === null) return true;
+    return era === version.era ? this.#n < version.n : era < version.era;
+  }
 
-/** Made in one place only: then all entries have one shape, and a hit needs no look-up of where a field is. */
-export function l1Entry(keyspace: AnyKeyspace, loadMs: number, from: L1Value): L1Entry {
-  const { value, version, scope, staleMs, loadedAtMs, dependencies } = from;
-  const freshUntilMs = Math.floor(from.freshUntilMs);
-  return {
-    value,
-    live: true,
-    hits: 0,
-    version,
-    scope,
-    refreshFromMs: freshUntilMs - Math.ceil(keyspace.early.windowMs(loadMs)),
-    freshUntilMs,
-    staleUntilMs: freshUntilMs + Math.floor(Math.min(staleMs, keyspace.staleMs)),
-    endsAtMs: freshUntilMs + Math.floor(staleMs),
-    takenAtMs: Math.floor(from.nowMs),
-    loadedAtMs: loadedAtMs === Number.NEGATIVE_INFINITY ? null : Math.floor(loadedAtMs),
-    dependencies: dependencies.length === 0 ? NO_DEPENDENCIES : dependencies,
-  };
+  /** The value as a promise: one for all its readers, since it was kept long ago. */
+  promised(): Promise<unknown> {
+    return (this.#promise ??= Promise.resolve(this.value));
+  }
+
+  /** L1 has it no more: whoever found it before finds nothing now, and its value is free. */
+  retire(): void {
+    this.value = undefined;
+    this.#promise = null;
+  }
 }

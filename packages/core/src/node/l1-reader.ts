@@ -3,16 +3,13 @@ import { records } from '../ports/telemetry.ts';
 import { allows, type CacheConsistency, type Consistency, isUnproven } from './consistency.ts';
 import type { FreshnessProof } from './freshness-proof.ts';
 import type { L1Cache } from './l1-cache.ts';
-import { isOver, type L1Entry } from './l1-entry.ts';
+import type { L1Entry } from './l1-entry.ts';
 import { isDue, type LoadTimes } from './load-times.ts';
 import type { Miss } from './miss.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
 import type { L1Facts } from '../protocol/question.ts';
 import type { ServedResult } from './read-result.ts';
 import type { Counters } from './stats.ts';
-
-/** Hits of an entry that the LRU is not told of, one after the other. */
-const UNTOLD_MAX = 8;
 
 interface Parts {
   readonly l1: L1Cache;
@@ -53,12 +50,12 @@ export class L1Reader {
 
   /**
    * Whether an entry that was found beside the LRU may be served to an eventual read; counts it as a hit. The LRU
-   * hears of one in several, which keeps what is hot at its young end.
+   * hears of them several at a time, which keeps what is hot at its young end.
    */
   serves(keyspace: AnyKeyspace, params: Params<ParamTypes>, entry: L1Entry): boolean {
     if (this.#coarseMs() >= entry.refreshFromMs) return false;
     entry.hits += 1;
-    if (entry.hits >= UNTOLD_MAX) {
+    if (entry.hits >= this.#l1.untoldMax) {
       const key = keyspace.key(params);
       this.#l1.get(key);
       this.#count(key, entry);
@@ -80,12 +77,12 @@ export class L1Reader {
     if (entry === undefined) return undefined;
     // A bound is proven by the exact clock only.
     const nowMs = consistency === 'eventual' ? this.#coarseMs() : this.#options.runtime.monoMs();
-    if (isOver(entry, nowMs)) return undefined;
+    if (entry.isOver(nowMs)) return undefined;
     const isOld = nowMs >= entry.refreshFromMs;
     if (consistency !== 'eventual' && !this.#mayServe(key, entry, consistency, nowMs)) return undefined;
     const why = isOld && this.#mayRefresh(keyspace, params, key, entry, nowMs) ? 'stale' : 'fresh';
     entry.hits += 1;
-    if (entry.hits >= UNTOLD_MAX) this.#count(key, entry);
+    if (entry.hits >= this.#l1.untoldMax) this.#count(key, entry);
     this.#counters.l1Hits += 1;
     if (this.#observed) {
       this.#options.telemetry.record({ type: 'read', keyspace: keyspace.name, tier: 'l1', why });
@@ -113,9 +110,9 @@ export class L1Reader {
       held: true,
       version: entry.version,
       absent: entry.value === null,
-      ageMs: Math.max(0, nowMs - entry.takenAtMs),
+      ageMs: Math.max(0, nowMs - entry.sinceMs),
       freshLeftMs: entry.freshUntilMs - nowMs,
-      served: !isOver(entry, nowMs),
+      served: !entry.isOver(nowMs),
     };
   }
 

@@ -6,7 +6,7 @@ import { allows, type CacheConsistency, isUnproven } from './consistency.ts';
 import type { FreshnessProof } from './freshness-proof.ts';
 import type { KeyTrace } from './key-trace.ts';
 import type { L1Cache } from './l1-cache.ts';
-import { l1Entry } from './l1-entry.ts';
+import type { L1Entries } from './l1-entries.ts';
 import { isDue, type LoadTimes } from './load-times.ts';
 import type { Miss } from './miss.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
@@ -32,6 +32,7 @@ const NO_ANSWERS: readonly RecordAnswer[] = [];
 
 interface Knowledge {
   readonly l1: L1Cache;
+  readonly entries: L1Entries;
   readonly proof: FreshnessProof;
   readonly floors: SeenFloors;
   readonly times: LoadTimes;
@@ -172,7 +173,7 @@ export class L2Reader {
    */
   judge(miss: Miss, answer: L2Answer, consistency: CacheConsistency, lastResort = false): Result | WhyNot {
     const { keyspace, key } = miss;
-    const { l1, proof, floors, times, trace } = this.#knowledge;
+    const { l1, entries, proof, floors, times, trace } = this.#knowledge;
     const { meta, record, nowMs: storeNowMs } = answer;
     const value = record?.value;
     if (!meta || !value) return 'absent';
@@ -200,7 +201,7 @@ export class L2Reader {
     if (shown) {
       const taken = l1.put(
         key,
-        l1Entry(keyspace, times.of(keyspace.name), {
+        entries.make(keyspace, {
           value: decoded.value,
           version: value.version,
           scope: value.scope,

@@ -54,7 +54,7 @@ export class TidemarkNode<Tx = unknown> {
   readonly #roles: readonly (Relay | Applier)[];
   #closed = false;
   #unobserve: () => void = () => {};
-  /** Of keyspaces with one integer parameter, while reads are eventual by default. */
+  /** While reads are eventual by default. */
   readonly #fronts: ReadonlyMap<AnyKeyspace, L1Front>;
   #lastKeyspace: AnyKeyspace | null = null;
   /** That keyspace's. */
@@ -69,7 +69,7 @@ export class TidemarkNode<Tx = unknown> {
     this.#keyspaces = new Set(keyspaces);
     const fronted = options.consistency === 'eventual' ? keyspaces : [];
     this.#fronts = new Map(
-      fronted.flatMap((each) => (each.intParam === null ? [] : [[each, new L1Front(each.intParam)]])),
+      fronted.flatMap((each) => (each.atHand === null ? [] : [[each, new L1Front(each.atHand)]])),
     );
     this.#reads = new ReadPath(options, this.#counters);
     this.#l1 = this.#reads.l1Reader;
@@ -113,7 +113,7 @@ export class TidemarkNode<Tx = unknown> {
     options?: ReadOptions,
   ): Promise<V | null> {
     const near = this.#near(keyspace, params, options);
-    if (near !== undefined) return Promise.resolve(near.value as V | null);
+    if (near !== undefined) return near.promised() as Promise<V | null>;
     const key = keyspace.key(params);
     const consistency = options?.consistency ?? this.#options.consistency;
     const hit = this.#hit(keyspace, params, key, consistency);

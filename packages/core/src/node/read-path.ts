@@ -10,6 +10,7 @@ import { CurrentReader } from './current-reader.ts';
 import { FreshnessProof } from './freshness-proof.ts';
 import { KeyTrace } from './key-trace.ts';
 import { L1Cache } from './l1-cache.ts';
+import { L1Entries } from './l1-entries.ts';
 import { L1Reader } from './l1-reader.ts';
 import { type L2Answer, L2Reader } from './l2-reader.ts';
 import { LeaseLoader, type Wanted } from './lease-loader.ts';
@@ -85,7 +86,8 @@ export class ReadPath {
     this.#loader = new Loader(options, times, this.trace);
     this.#filler = new StoreFiller(options, counters, this.#causes, this.trace);
     const { l1, proof, trace } = this;
-    const knowledge = { l1, proof, floors: this.#floors, times, trace };
+    const entries = new L1Entries(times);
+    const knowledge = { l1, entries, proof, floors: this.#floors, times, trace };
     this.#l2 = new L2Reader(options, knowledge, (operation, error) => this.#filler.failed(operation, error));
     this.#stale = new StaleAnswers(options, this.l1Reader, this.#l2, counters);
     this.#settler = new Settler(options, { ...knowledge, l2: this.#l2, filler: this.#filler });

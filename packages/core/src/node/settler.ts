@@ -1,11 +1,10 @@
 import type { StoreMeta } from '../protocol/record.ts';
 import type { KeyTrace } from './key-trace.ts';
 import type { L1Cache } from './l1-cache.ts';
-import { l1Entry } from './l1-entry.ts';
+import type { L1Entries } from './l1-entries.ts';
 import type { L2Reader } from './l2-reader.ts';
 import { lifetime } from './lifetime.ts';
 import { assertNotReplaced, type Loaded } from './loader.ts';
-import type { LoadTimes } from './load-times.ts';
 import type { Miss } from './miss.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { RecordAnswer } from './read-batcher.ts';
@@ -32,7 +31,7 @@ interface Parts {
   readonly l2: L2Reader;
   readonly floors: SeenFloors;
   readonly filler: StoreFiller;
-  readonly times: LoadTimes;
+  readonly entries: L1Entries;
   readonly trace: KeyTrace;
 }
 
@@ -43,16 +42,16 @@ export class Settler {
   readonly #l2: L2Reader;
   readonly #floors: SeenFloors;
   readonly #filler: StoreFiller;
-  readonly #times: LoadTimes;
+  readonly #entries: L1Entries;
   readonly #trace: KeyTrace;
 
-  constructor(options: ResolvedOptions<unknown, unknown>, { l1, l2, floors, filler, times, trace }: Parts) {
+  constructor(options: ResolvedOptions<unknown, unknown>, { l1, l2, floors, filler, entries, trace }: Parts) {
     this.#options = options;
     this.#l2 = l2;
     this.#l1 = l1;
     this.#floors = floors;
     this.#filler = filler;
-    this.#times = times;
+    this.#entries = entries;
     this.#trace = trace;
   }
 
@@ -89,7 +88,7 @@ export class Settler {
     if (word === 'admitted' && !moved && !overtaken && !remembered) await this.#takeFromStore(miss);
     const vouched = word !== 'refused' && !moved && remembered;
     if (vouched && !overtaken) {
-      const entry = l1Entry(keyspace, this.#times.of(keyspace.name), {
+      const entry = this.#entries.make(keyspace, {
         value,
         version: label?.version ?? null,
         scope: label?.scope ?? 0,

@@ -54,10 +54,10 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: `${NODE}l1-front.ts`,
-        from: 'return entry !== undefined && entry.live ? entry : undefined;',
+        from: 'return entry !== undefined && entry.value !== undefined ? entry : undefined;',
         to: 'return entry;',
       },
-      { file: `${NODE}l1-entry.ts`, from: '  entry.value = undefined;\n', to: '' },
+      { file: `${NODE}l1-entry.ts`, from: '    this.value = undefined;\n', to: '' },
     ],
     test: 'packages/memory/test/l1-front.test.ts',
   },
