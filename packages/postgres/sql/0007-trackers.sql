@@ -70,24 +70,70 @@ BEGIN
 END
 $$;
 
--- Gives encoded keys (or scope keys) new versions that commit with the caller's transaction.
-CREATE OR REPLACE FUNCTION tidemark.bump(keys text[], deleted boolean DEFAULT false) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+-- Checks and bumps. The caller has set the search path.
+CREATE FUNCTION tidemark.bump_checked(keys text[], gone boolean) RETURNS boolean
+LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
+  shape CONSTANT text := '^[a-z][a-z0-9_-]{0,63}(:[^{}]*)?$';
   bad text;
 BEGIN
-  SELECT k INTO bad FROM unnest(keys) AS k
-  WHERE k IS NULL OR k !~ '^[a-z][a-z0-9_-]{0,63}(:[^{}]*)?$' LIMIT 1;
+  IF cardinality(keys) = 1 AND keys[1] ~ shape THEN
+    RETURN tidemark.bump_key(keys[1], gone);
+  END IF;
+  SELECT k INTO bad FROM unnest(keys) AS k WHERE k IS NULL OR k !~ shape LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION 'tidemark.bump: % is not an encoded key', quote_nullable(bad)
       USING ERRCODE = 'invalid_parameter_value',
             HINT = 'Build it as ''keyspace:'' || tidemark.encode_part(value::text).';
   END IF;
-  IF deleted THEN
+  IF gone THEN
     PERFORM tidemark.bump_rows(NULL, keys);
   ELSE
     PERFORM tidemark.bump_rows(keys, NULL);
   END IF;
+  RETURN true;
+END
+$$;
+REVOKE ALL ON FUNCTION tidemark.bump_checked(text[], boolean) FROM PUBLIC;
+
+-- Gives encoded keys (or scope keys) new versions that commit with the caller's transaction.
+CREATE OR REPLACE FUNCTION tidemark.bump(keys text[], deleted boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  named boolean := tidemark.bump_checked(keys, deleted);
+BEGIN
+END
+$$;
+
+-- The last statement of a library transaction: bumps, and lists what the transaction bumped, also by
+-- triggers, the given keys first where not all are listed.
+--
+-- Its own id is asked for inside the query: as a parameter it would have it planned anew every time.
+CREATE OR REPLACE FUNCTION tidemark.finish(keys text[], max_rows integer) RETURNS json
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  named boolean := cardinality(keys) > 0 AND tidemark.bump_checked(keys, false);
+  current_era integer;
+  found_rows bigint;
+  page json;
+BEGIN
+  SELECT m.era INTO STRICT current_era FROM tidemark.meta m;
+  IF pg_current_xact_id_if_assigned() IS NOT NULL THEN
+    SELECT count(*), json_agg(json_build_array(s.key, s.version)) INTO found_rows, page
+    FROM (
+      SELECT v.key, v.version FROM tidemark.versions v WHERE v.xid = pg_current_xact_id() LIMIT max_rows + 1
+    ) s;
+  END IF;
+  IF found_rows > max_rows THEN
+    SELECT json_agg(json_build_array(s.key, s.version)) INTO page
+    FROM (
+      SELECT v.key, v.version FROM tidemark.versions v
+      WHERE v.xid = pg_current_xact_id()
+      ORDER BY (v.key = ANY (keys)) DESC
+      LIMIT max_rows
+    ) s;
+  END IF;
+  RETURN json_build_object('era', current_era, 'rows', coalesce(page, '[]'));
 END
 $$;
 

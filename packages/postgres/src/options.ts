@@ -80,6 +80,7 @@ export function poolConfig(options: PostgresOptions): PoolConfig & { readonly ma
     statement_timeout: statementTimeoutMs,
     query_timeout: statementTimeoutMs + READ_GRACE_MS,
     keepAlive: true,
+    pipeline: true, // Nobody sends a statement before the answer to the last, but a transaction's end.
   };
 }
 

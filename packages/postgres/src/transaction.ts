@@ -3,10 +3,12 @@ import {
   isKey,
   keyspaceOf,
   KeyError,
+  SourceUnavailableError,
   type Bump,
   type Committed,
   type SqlExecutor,
 } from '@tidemark/core';
+import pg from 'pg';
 import type { PoolClient } from 'pg';
 import type { Lent } from './connections.ts';
 import { toInvalidations, type VersionRows } from './answers.ts';
@@ -19,6 +21,8 @@ import {
 } from './errors.ts';
 import { StatementScope } from './executor.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
+
+const { DatabaseError } = pg;
 
 /** Keys that one transaction may bump itself; triggers may bump more. */
 export const TRANSACTION_BUMPS_MAX = 10_000;
@@ -34,43 +38,51 @@ export async function runTransaction<T>(
   await client.query('BEGIN').catch(rethrowSourceError);
   const scope = transactionScope(client);
   let value: T;
-  let finished: { era: number; rows: VersionRows };
+  let keys: string[];
   try {
     value = await work(scope.tx, scope.bump);
-    const keys = await scope.end();
-    const { rows } = await client
-      .query<{ finished: typeof finished }>('SELECT tidemark.finish($1, $2) AS finished', [
-        keys,
-        COMMITTED_INVALIDATIONS_MAX,
-      ])
-      .catch((error: unknown) => {
-        throw toSchemaError(error, SCHEMA_VERSION);
-      });
-    finished = rows[0]!.finished;
+    keys = await scope.end();
   } catch (error) {
     await scope.end();
     await rollback(lent);
     throw error;
   }
-  await commit(lent);
-  return { value, invalidations: toInvalidations(finished.era, finished.rows) };
+  const { era, rows } = await commit(lent, keys);
+  return { value, invalidations: toInvalidations(era, rows) };
 }
 
-async function commit({ client, discard }: Lent): Promise<void> {
-  let command: string;
+interface Finished {
+  readonly era: number;
+  readonly rows: VersionRows;
+}
+
+/**
+ * Bumps and commits in one round trip. What follows a statement that failed commits nothing: Postgres answers
+ * COMMIT with a rollback then.
+ */
+async function commit({ client, lost, discard }: Lent, keys: readonly string[]): Promise<Finished> {
+  if (lost()) {
+    throw new SourceUnavailableError(
+      'the connection to Postgres was lost before COMMIT, so nothing was written; check that it runs and its address',
+    );
+  }
+  const finishing = client.query<{ finished: Finished }>('SELECT tidemark.finish($1, $2) AS finished', [
+    keys,
+    COMMITTED_INVALIDATIONS_MAX,
+  ]);
+  const committing = client.query('COMMIT');
+  const [finished] = await Promise.allSettled([finishing, committing]);
   try {
-    ({ command } = await client.query('COMMIT'));
+    const { rows } = await finishing;
+    await committing;
+    return rows[0]!.finished;
   } catch (error) {
-    // An error that the server answers with (a deferred constraint, a serialization failure) means rolled
-    // back; no answer means that nobody knows.
-    if (!isConnectionError(error)) throw error;
+    // What the server refuses (a deferred constraint, a serialization failure) is rolled back; without its answer
+    // nobody knows.
+    const refused = finished.status === 'rejected' && error instanceof DatabaseError;
+    if (refused || !isConnectionError(error)) throw toSchemaError(error, SCHEMA_VERSION);
     discard();
     throw new CommitUnknownError({ cause: error });
-  }
-  if (command !== 'COMMIT') {
-    throw new ConfigurationError(
-      'Postgres rolled the transaction back, because a statement before had failed',
-    );
   }
 }
 

@@ -15,18 +15,22 @@ beforeAll(async () => {
 afterAll(() => database[Symbol.asyncDispose]());
 
 describe('a version', () => {
-  it('is drawn under the lock of its row, so that its order is the order of commits', async () => {
+  it.each([
+    ['of a key that is new', 'order:1'],
+    ['of a key that is known', 'order:4'],
+  ])('is drawn under the lock of its row, so that its order is the order of commits: %s', async (_, key) => {
+    await source.transaction(async (_tx, bump) => bump('order:4'));
     const [holder, waiter] = [await database.pool.connect(), await database.pool.connect()];
     await holder.query('BEGIN');
-    await holder.query(`SELECT tidemark.bump(ARRAY['order:1'])`);
-    const waiting = waiter.query(`SELECT tidemark.bump(ARRAY['order:1'])`);
+    await holder.query('SELECT tidemark.bump(ARRAY[$1])', [key]);
+    const waiting = waiter.query('SELECT tidemark.bump(ARRAY[$1])', [key]);
     await expect
       .poll(async () => (await database.pool.query('SELECT 1 FROM pg_locks WHERE NOT granted')).rowCount)
       .toBeGreaterThan(0);
     await holder.query(`SELECT tidemark.bump(ARRAY['order:2'])`);
     await holder.query('COMMIT');
     await waiting;
-    const { versions } = await source.labels(['order:1', 'order:2']);
+    const { versions } = await source.labels([key, 'order:2']);
     expect(versions[0]!.n).toBeGreaterThan(versions[1]!.n);
     holder.release();
     waiter.release();
