@@ -3,11 +3,13 @@ import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { run } from './run.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const LOCAL = ['--regions', join(ROOT, 'regions/local'), '--region', 'eu-west', '--source', 'shop'];
+
+const TOKEN = 'of-both-sides-0123456789';
 
 describe('errors', () => {
   it.each([
@@ -26,6 +28,31 @@ describe('errors', () => {
     const json = await run(...args, '--json');
     expect(json).toMatchObject({ code: 2, out: '', err: expect.stringMatching(/^[^\n]*\n$/) });
     expect(JSON.parse(json.err)).toEqual({ error: { code, message: expect.stringMatching(message) } });
+  });
+
+  it.each([
+    [['agent', ...LOCAL, '--export', '0'], '', /TIDEMARK_EXPORT_TOKEN/],
+    [['agent', ...LOCAL, '--export', '0'], 'short', /at least 16 visible ASCII characters/],
+    [['agent', ...LOCAL, '--export', '70000'], TOKEN, /Give a port/],
+    [['agent', ...LOCAL, '--export', '0', '--export-cert', 'a.pem'], TOKEN, /belong together/],
+    [
+      ['agent', ...LOCAL, '--export', '0', '--export-cert', 'no.pem', '--export-key', 'no.pem'],
+      TOKEN,
+      /no.pem can't be read/,
+    ],
+    [['warm', ...LOCAL, '--from', 'https://us-east:8443'], '', /TIDEMARK_EXPORT_TOKEN/],
+    [['warm', ...LOCAL, '--from', 'http://'], TOKEN, /no address of an export/],
+    [['warm', ...LOCAL, '--from', 'nowhere'], TOKEN, /--from takes peer:REGION/],
+    [['warm', ...LOCAL, '--from', 'peer:eu-west'], TOKEN, /can't be warmed from itself/],
+    [['warm', ...LOCAL, '--from', 'source'], TOKEN, /needs --keyspaces/],
+    [['warm', ...LOCAL, '--from', 'peer:us-east', '--live-slowdown', '1'], TOKEN, /above 1/],
+    [['warm', ...LOCAL, '--from', 'peer:us-east', '--until', 'coverage=0'], TOKEN, /a gate is/],
+    [['warm', ...LOCAL, '--from', 'peer:us-east', '--shard', '4/4'], TOKEN, /index\/count/],
+  ])('%j with the token %j is a wrong usage', async (args, token, message) => {
+    vi.stubEnv('TIDEMARK_EXPORT_TOKEN', token);
+    const { code, err } = await run(...args);
+    vi.unstubAllEnvs();
+    expect([code, err]).toEqual([2, expect.stringMatching(message)]);
   });
 
   it('help is none', async () => {

@@ -1,139 +1,38 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
-import type { WarmReport } from '@tidemark/warmup';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Agents, cli, CLI_ARGS } from './agent-harness.ts';
-import { type OpenNode, Regions } from './regions-harness.ts';
+import { cli } from './agent-harness.ts';
+import type { OpenNode, Regions } from './regions-harness.ts';
+import { KEYSPACES, reportIn, WAIT, WarmMesh } from './warm-harness.ts';
 import { noted } from './warm-keyspaces.ts';
 
 const ROWS = 12_000;
-const WAIT = { timeout: 60_000, interval: 10 };
-const KEYSPACES = ['--keyspaces', fileURLToPath(new URL('warm-keyspaces.ts', import.meta.url))];
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
+let mesh: WarmMesh;
 let regions: Regions;
-let agents: Agents;
-let inEu: string[];
 let us: OpenNode;
 let eu: OpenNode;
 let dir: string;
-const children: ChildProcess[] = [];
 
 beforeAll(async () => {
-  regions = await Regions.start(['us', 'eu']);
-  agents = await Agents.inTempDir();
-  inEu = await agents.place('eu', { us: regions.addresses('us'), eu: regions.addresses('eu') });
-  await regions.admin.query(`create table loads (id integer not null)`);
-  await regions.admin.query(`
-    create function noted_items(ids int[]) returns setof items language sql as $$
-      insert into loads select unnest(ids); select * from items where id = any (ids) $$`);
-  await regions.admin.query(`insert into items select id, 'old' from generate_series(1, ${ROWS}) id`);
+  mesh = await WarmMesh.start(ROWS);
+  ({ regions } = mesh);
 });
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'tidemark-warm-'));
-  us = await regions.node('us', { keyspaces: [noted] });
-  eu = await regions.node('eu', { keyspaces: [noted] });
-  for (const { store } of [us, eu])
-    await vi.waitFor(async () => expect((await store.read([])).meta).not.toBeNull(), WAIT);
+  await mesh.begin();
+  ({ us, eu, dir } = mesh);
 });
-afterEach(async () => {
-  for (const child of children.splice(0)) child.kill('SIGKILL');
-  await regions.closeNodes();
-  await rm(dir, { recursive: true });
-});
-afterAll(async () => {
-  await regions.close();
-  await agents.close();
-});
-
-async function cacheAllInUs(): Promise<void> {
-  // Nobody's reads.
-  const { node } = await regions.node('us', { keyspaces: [noted], hotKeysMax: 0 });
-  for (let from = 1; from <= ROWS; from += 500) {
-    await node.getMany(
-      noted,
-      Array.from({ length: 500 }, (_, i) => ({ id: from + i })),
-    );
-  }
-  await regions.admin.query('truncate loads');
-}
-
-/** Empties eu's Redis, as a failover without a replica does; resolves when its applier has set it up again. */
-async function emptyEu(): Promise<void> {
-  const before = (await eu.store.read([])).meta!.incarnation;
-  const { redis } = regions.servers.get('eu')!;
-  await redis.kill();
-  await redis.wipe();
-  await redis.start();
-  await vi.waitFor(async () => {
-    const { meta } = await eu.store.read([]);
-    expect(meta && meta.incarnation !== before).toBe(true);
-  }, WAIT);
-}
-
-function warmArgs(...more: string[]): string[] {
-  return ['warm', ...inEu, '--state', join(dir, 'state'), '--json', ...more];
-}
-
-function reportIn(out: string): WarmReport {
-  const lines = out.trim().split('\n');
-  const events = lines.map((line) => JSON.parse(line) as { type: string });
-  return events.find(({ type }) => type === 'report') as unknown as WarmReport;
-}
-
-function start(...args: string[]): ChildProcess {
-  const child = spawn(process.execPath, [...CLI_ARGS, ...warmArgs(...args)], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  children.push(child);
-  return child;
-}
-
-/** Batches that the state file says are done. */
-function batchesDone(): number {
-  const path = join(dir, 'state');
-  if (!existsSync(path)) return -1;
-  const { state } = JSON.parse(readFileSync(path, 'utf8')) as { state: { done: number; ahead: number[] } };
-  return state.done + state.ahead.length;
-}
-
-/** Values that eu may serve as they are, and those of them that are not the source's. */
-async function compared(): Promise<{ values: number; wrong: string[] }> {
-  const { rows } = await regions.admin.query<{ id: number; value: string }>('select id, value from items');
-  const wrong: string[] = [];
-  let values = 0;
-  for (let at = 0; at < rows.length; at += 500) {
-    const page = rows.slice(at, at + 500);
-    const { records } = await eu.store.read(page.map(({ id }) => noted.key({ id })));
-    for (const [i, record] of records.entries()) {
-      const value = record?.value;
-      if (!value || value.version.n < record.tidemark.n) continue;
-      values += 1;
-      const cached = JSON.parse(new TextDecoder().decode(value.data!)) as { value: string };
-      if (cached.value !== page[i]!.value)
-        wrong.push(`${page[i]!.id}: ${cached.value}, not ${page[i]!.value}`);
-    }
-  }
-  return { values, wrong };
-}
-
-async function loadsNoted(): Promise<{ loads: number; keys: number }> {
-  const { rows } = await regions.admin.query<{ loads: number; keys: number }>(
-    'select count(*)::int as loads, count(distinct id)::int as keys from loads',
-  );
-  return rows[0]!;
-}
+afterEach(() => mesh.end());
+afterAll(() => mesh.close());
 
 describe('tidemark warm', () => {
   it('fills an emptied region from its peer while rows change, and leaves nothing old behind', async () => {
-    await cacheAllInUs();
-    await emptyEu();
+    await mesh.cacheAllInUs();
+    await mesh.emptyEu();
     let writing = true;
     let writes = 0;
     const writer = (async () => {
@@ -146,7 +45,7 @@ describe('tidemark warm', () => {
         );
       }
     })();
-    const { code, out, err } = await cli(...warmArgs('--from', 'peer:us'));
+    const { code, out, err } = await cli(...mesh.warmArgs('--from', 'peer:us'));
     writing = false;
     await writer;
     expect([code, err]).toEqual([0, '']);
@@ -161,42 +60,42 @@ describe('tidemark warm', () => {
       async () => expect(await eu.node.get(noted, { id: 1 })).toMatchObject({ value: 'last' }),
       WAIT,
     );
-    const { values, wrong } = await compared();
+    const { values, wrong } = await mesh.compared();
     expect(wrong).toEqual([]);
     expect(values).toBeGreaterThan(ROWS * 0.8);
   });
 
   it('killed in the middle it goes on where it was: no key is loaded again but those of the batches under way', async () => {
-    await cacheAllInUs();
-    await emptyEu();
+    await mesh.cacheAllInUs();
+    await mesh.emptyEu();
     const from = ['--from', 'source', ...KEYSPACES, '--match', 'item:1*', '--concurrency', '1'];
     const keys = join(dir, 'keys');
     await writeFile(keys, Array.from({ length: ROWS }, (_, i) => `item:${i + 1}\n`).join(''));
-    const child = start(...from, '--keys', keys, '--source-qps', '4000');
-    await vi.waitFor(() => expect(batchesDone()).toBeGreaterThanOrEqual(2), WAIT);
+    const child = mesh.start(...from, '--keys', keys, '--source-qps', '4000');
+    await vi.waitFor(() => expect(mesh.batchesDone()).toBeGreaterThanOrEqual(2), WAIT);
     child.kill('SIGKILL');
     await once(child, 'exit');
-    const done = batchesDone();
-    const again = await cli(...warmArgs(...from, '--keys', keys));
+    const done = mesh.batchesDone();
+    const again = await cli(...mesh.warmArgs(...from, '--keys', keys));
     expect([again.code, again.err]).toEqual([1, expect.stringContaining('--resume')]);
-    const { code, out } = await cli(...warmArgs(...from, '--source-qps', '100000', '--resume'));
+    const { code, out } = await cli(...mesh.warmArgs(...from, '--source-qps', '100000', '--resume'));
     const report = reportIn(out);
     const wanted = Array.from({ length: ROWS }, (_, i) => String(i + 1)).filter((id) =>
       id.startsWith('1'),
     ).length;
     expect([code, report.outcome, report.keys]).toEqual([0, 'complete', wanted]);
     expect(report.keysNow).toBe(wanted - done * 500);
-    const { loads, keys: distinct } = await loadsNoted();
+    const { loads, keys: distinct } = await mesh.loadsNoted();
     expect(distinct).toBe(wanted);
     // One batch was under way; of that, what the store had was not loaded again either.
     expect(loads - distinct).toBeLessThanOrEqual(100);
-    expect((await compared()).wrong).toEqual([]);
+    expect((await mesh.compared()).wrong).toEqual([]);
   });
 
   it('goes on from the source when the Redis of its peer dies in the middle', async () => {
-    await cacheAllInUs();
-    await emptyEu();
-    const child = start(
+    await mesh.cacheAllInUs();
+    await mesh.emptyEu();
+    const child = mesh.start(
       '--from',
       'peer:us',
       'source',
@@ -206,23 +105,23 @@ describe('tidemark warm', () => {
       '--source-qps',
       '100000',
     );
-    await vi.waitFor(() => expect(batchesDone()).toBeGreaterThanOrEqual(1), WAIT);
+    await vi.waitFor(() => expect(mesh.batchesDone()).toBeGreaterThanOrEqual(1), WAIT);
     const { redis } = regions.servers.get('us')!;
     await redis.kill();
     const [code] = (await once(child, 'exit')) as [number];
     await redis.start();
     expect(code).toBe(0);
-    const { loads, keys } = await loadsNoted();
+    const { loads, keys } = await mesh.loadsNoted();
     expect(loads).toBe(keys);
-    const { values, wrong } = await compared();
+    const { values, wrong } = await mesh.compared();
     expect(wrong).toEqual([]);
     expect(values).toBe(ROWS);
     expect(loads).toBeLessThan(ROWS);
   });
 
   it('the most read tenth of the keys gives the hit rate that the reads of the neighbour predict', async () => {
-    await cacheAllInUs();
-    await emptyEu();
+    await mesh.cacheAllInUs();
+    await mesh.emptyEu();
     const draw = zipf(0.9, 2_026);
     // Twenty reads a key: of fewer, luck decides which keys seem to be the most read ones.
     for (let i = 0; i < 240_000; i += 1) await us.node.get(noted, { id: draw() });
@@ -230,7 +129,7 @@ describe('tidemark warm', () => {
     const warmed = Math.round(ROWS / 10);
     const sum = (keys: typeof popular): number => keys.reduce((total, { reads }) => total + reads, 0);
     const predicted = sum(popular.slice(0, warmed)) / sum(popular);
-    const { code, out } = await cli(...warmArgs('--from', 'peer:us', '--top', String(warmed)));
+    const { code, out } = await cli(...mesh.warmArgs('--from', 'peer:us', '--top', String(warmed)));
     expect([code, reportIn(out).filled]).toEqual([0, warmed]);
     // As a reader would find them, without a reader that fills what it misses.
     const drawn = Array.from({ length: 20_000 }, () => noted.key({ id: draw() }));
@@ -245,36 +144,36 @@ describe('tidemark warm', () => {
   });
 
   it('a snapshot brings back what is still right, and nothing that changed since', async () => {
-    await cacheAllInUs();
+    await mesh.cacheAllInUs();
     const file = join(dir, 'snapshot');
-    const inUs = inEu.map((each) => (each === 'eu' ? 'us' : each));
+    const inUs = mesh.inEu.map((each) => (each === 'eu' ? 'us' : each));
     const saved = await cli('snapshot', 'save', ...inUs, '--out', file, '--json');
     expect([saved.code, saved.err]).toEqual([0, '']);
     expect(JSON.parse(saved.out.trim().split('\n').at(-1)!)).toMatchObject({ type: 'saved', values: ROWS });
     // Behind the library's back, while eu has lost all that it knew: only the source can tell.
     await regions.admin.query("update items set value = 'later' where id <= 100");
-    await emptyEu();
-    const { code, out, err } = await cli(...warmArgs('--from', `snapshot:${file}`));
+    await mesh.emptyEu();
+    const { code, out, err } = await cli(...mesh.warmArgs('--from', `snapshot:${file}`));
     expect([code, err]).toEqual([0, '']);
     const { filled, refused } = reportIn(out);
     expect(filled).toBe(ROWS - 100);
     expect(Object.values(refused).reduce((a, b) => a + b, 0)).toBe(100);
-    const { values, wrong } = await compared();
+    const { values, wrong } = await mesh.compared();
     expect([values, wrong]).toEqual([ROWS - 100, []]);
     // What it can't give is left to the next origin.
-    await emptyEu();
+    await mesh.emptyEu();
     const mixed = await cli(
-      ...warmArgs('--from', `snapshot:${file}`, 'source', ...KEYSPACES, '--source-qps', '100000'),
+      ...mesh.warmArgs('--from', `snapshot:${file}`, 'source', ...KEYSPACES, '--source-qps', '100000'),
     );
     expect([mixed.code, reportIn(mixed.out).filled]).toEqual([0, ROWS]);
-    expect(await loadsNoted()).toEqual({ loads: 100, keys: 100 });
+    expect(await mesh.loadsNoted()).toEqual({ loads: 100, keys: 100 });
     await writeFile(file, (await readFile(file)).subarray(0, 5_000));
-    const cut = await cli(...warmArgs('--from', `snapshot:${file}`));
+    const cut = await cli(...mesh.warmArgs('--from', `snapshot:${file}`));
     expect([cut.code, JSON.parse(cut.err)]).toMatchObject([1, { error: { code: 'E_SNAPSHOT' } }]);
   });
 
   it('says what it would do, ends cleanly at Ctrl-C, and knows when a region is ready', async () => {
-    await emptyEu();
+    await mesh.emptyEu();
     for (let id = 1; id <= 200; id += 1) for (let i = 0; i < 3; i += 1) await us.node.get(noted, { id });
     await us.node.regionHotKeys(1); // Puts its counts down.
     for (const wrong of [
@@ -282,21 +181,21 @@ describe('tidemark warm', () => {
       ['--from', 'peer:eu'],
       ['--from', 'peer:us', '--until', 'coverage=0'],
     ]) {
-      const { code, err } = await cli(...warmArgs(...wrong));
+      const { code, err } = await cli(...mesh.warmArgs(...wrong));
       expect([code, JSON.parse(err)]).toMatchObject([2, { error: { code: 'E_CONFIGURATION' } }]);
     }
-    const plan = await cli(...warmArgs('--from', 'peer:us', 'source', ...KEYSPACES, '--dry-run'));
+    const plan = await cli(...mesh.warmArgs('--from', 'peer:us', 'source', ...KEYSPACES, '--dry-run'));
     const said = JSON.parse(plan.out) as Record<string, number>;
     expect(said).toMatchObject({ type: 'plan' });
     // Nodes of earlier tests put theirs down as well.
     expect(said['hot']).toBeGreaterThanOrEqual(200);
     expect(said['bytes']).toBeGreaterThan(1_000);
-    const child = start(
+    const child = mesh.start(
       '--from',
       'source',
       ...KEYSPACES,
       '--keys',
-      await keysFile(2_000),
+      await mesh.keysFile(2_000),
       '--source-qps',
       '50',
     );
@@ -304,13 +203,13 @@ describe('tidemark warm', () => {
     child.kill('SIGINT');
     expect(await once(child, 'exit')).toEqual([130, null]);
     // The reads of us are not eu's: until those are known, any region that is set up is ready.
-    const before = await cli('ready', ...inEu, '--json');
+    const before = await cli('ready', ...mesh.inEu, '--json');
     expect([before.code, JSON.parse(before.out)]).toMatchObject([
       0,
       { ready: true, initialised: true, hitRate: null },
     ]);
     // Unless it is asked to be ready for the reads of a neighbour.
-    const like = await cli('ready', ...inEu, '--like', 'us');
+    const like = await cli('ready', ...mesh.inEu, '--like', 'us');
     expect([like.code, like.out]).toEqual([3, expect.stringContaining('not ready: hit rate')]);
     await eu.store.popularity!.report('a node', [
       { key: 'item:1', reads: 60 },
@@ -319,7 +218,7 @@ describe('tidemark warm', () => {
     await us.node.get(noted, { id: 1 });
     const top = await cli(
       'warm',
-      ...inEu,
+      ...mesh.inEu,
       '--state',
       join(dir, 'other'),
       '--from',
@@ -328,18 +227,12 @@ describe('tidemark warm', () => {
       'hit-rate=0.5',
     );
     expect([top.code, top.out]).toEqual([0, '']);
-    const half = await cli('ready', ...inEu, '--hit-rate', '50%', '--json');
+    const half = await cli('ready', ...mesh.inEu, '--hit-rate', '50%', '--json');
     expect([half.code, JSON.parse(half.out)]).toMatchObject([0, { ready: true, hitRate: 0.6, cold: 1 }]);
-    const most = await cli('ready', ...inEu);
+    const most = await cli('ready', ...mesh.inEu);
     expect([most.code, most.out]).toEqual([3, expect.stringContaining('not ready: hit rate 60.0 %')]);
   });
 });
-
-async function keysFile(count: number): Promise<string> {
-  const path = join(dir, 'list');
-  await writeFile(path, Array.from({ length: count }, (_, i) => `item:${i + 1}\n`).join(''));
-  return path;
-}
 
 /** Ids by popularity: the one of rank r is drawn in proportion to `r ** -alpha`. */
 function zipf(alpha: number, seed: number): () => number {

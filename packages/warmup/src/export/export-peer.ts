@@ -62,7 +62,9 @@ export function exportPeer(options: ExportPeerOptions): Peer {
     const silence = new Silence(silenceMs);
     try {
       const response = await ask('/v1/about', silence);
-      return (await response.json()) as ExportAbout;
+      const said = (await response.json()) as ExportAbout;
+      assertMeant(base, said, options);
+      return said;
     } finally {
       silence.end();
     }
@@ -71,7 +73,7 @@ export function exportPeer(options: ExportPeerOptions): Peer {
   /** Once: that it is what it should be. */
   function sure(): Promise<void> {
     asked ??= about().then(
-      (said) => assertMeant(base, said, options),
+      () => {},
       (error: unknown) => {
         asked = null;
         throw error;
