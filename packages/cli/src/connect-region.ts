@@ -1,7 +1,7 @@
 import type { SourceOfTruth, SqlExecutor, Store } from '@tidemark/core';
 import { type NatsBus, natsBus } from '@tidemark/nats';
 import { postgresSource } from '@tidemark/postgres';
-import { redisStore } from '@tidemark/redis';
+import { redisStore, type RedisStoreOptions } from '@tidemark/redis';
 import { loadRegions, type Region } from '@tidemark/regions';
 import { addressOf, type NeededServer } from './server-watch.ts';
 
@@ -31,11 +31,14 @@ export interface RegionParts {
  *
  * @throws RegionError for region files that can't work, ConfigurationError for names that can't
  */
-export async function connectRegion(place: RegionPlace): Promise<RegionParts> {
+export async function connectRegion(
+  place: RegionPlace,
+  options: Pick<RedisStoreOptions, 'commandTimeoutMs'> = {},
+): Promise<RegionParts> {
   const { dir, id, source: name, namespace = name } = place;
   const set = await loadRegions(dir);
   const own = set.get(id);
-  const store = await redisStore({ url: own.endpoints.redis, namespace });
+  const store = await redisStore({ url: own.endpoints.redis, namespace, ...options });
   const source = postgresSource({ connectionString: own.endpoints.postgres });
   let opening: Promise<NatsBus> | undefined;
   const bus = (): Promise<NatsBus> => {

@@ -14,7 +14,8 @@ import type { RegionParts, RegionPlace } from './connect-region.ts';
 import { exportToken } from './export-token.ts';
 import { loadKeyspaces } from './load-keyspaces.ts';
 
-const COMMAND_TIMEOUT_MS = 5_000;
+/** Nobody waits for a single command of a warm-up. */
+export const COMMAND_TIMEOUT_MS = 5_000;
 
 export interface OriginsRequest extends RegionPlace {
   readonly from: readonly string[];

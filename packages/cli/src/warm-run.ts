@@ -18,7 +18,7 @@ import {
 } from '@tidemark/warmup';
 import { connectRegion, type RegionPlace } from './connect-region.ts';
 import { listKeys, type ListRequest, pagesOf } from './warm-list.ts';
-import { openOrigins, type WarmOrigins } from './warm-origins.ts';
+import { COMMAND_TIMEOUT_MS, openOrigins, type WarmOrigins } from './warm-origins.ts';
 import type { WarmScreen } from './warm-progress.ts';
 
 /** Keys of one batch: the most that a crash has done again. */
@@ -55,8 +55,9 @@ interface Opened extends WarmOrigins {
 
 async function withOrigins<T>(request: WarmRequest, work: (opened: Opened) => Promise<T>): Promise<T> {
   const { source: name } = request;
-  const parts = await connectRegion(request);
-  const probing = await connectRegion(request);
+  // What a hurried reader gives up is work done in vain here.
+  const parts = await connectRegion(request, { commandTimeoutMs: COMMAND_TIMEOUT_MS });
+  const probing = await connectRegion(request, { commandTimeoutMs: COMMAND_TIMEOUT_MS });
   const closing: (() => Promise<unknown>)[] = [() => parts.close(), () => probing.close()];
   try {
     const opened = await openOrigins(request, parts, closing);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreFormatError, StoreUnavailableError } from '@tidemark/core';
 import { Cluster, type Redis } from 'ioredis';
+import { ClusterLeases } from './cluster-leases.ts';
 import { Deadlines } from './deadlines.ts';
 import type { ResolvedRedisOptions } from './options.ts';
 
@@ -14,13 +15,15 @@ const REDIRECTIONS_MAX = 4;
 /** One client of a Redis Cluster, shared by all partitions of a store. */
 export class ClusterConnection {
   readonly cluster: Cluster;
+  readonly leases: ClusterLeases;
   readonly #nodes: readonly string[];
   readonly #commandTimeoutMs: number;
   readonly #deadlines: Deadlines;
   #lastError: Error | null = null;
   #closing: Promise<void> | null = null;
 
-  constructor(nodes: readonly string[], { redis, commandTimeoutMs }: ResolvedRedisOptions) {
+  constructor(nodes: readonly string[], options: ResolvedRedisOptions) {
+    const { redis, commandTimeoutMs } = options;
     this.#nodes = nodes;
     this.#commandTimeoutMs = commandTimeoutMs;
     // Which of its connections are silent, the client watches.
@@ -38,6 +41,7 @@ export class ClusterConnection {
       clusterRetryStrategy: (attempt) =>
         Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(attempt, 10)) * (0.5 + Math.random() / 2),
     });
+    this.leases = new ClusterLeases(this.cluster, options);
     this.cluster.on('error', (error: Error) => {
       this.#lastError = error; // Without a listener it would be thrown.
     });
@@ -96,6 +100,7 @@ export class ClusterConnection {
 
   async #close(): Promise<void> {
     this.#deadlines.close();
+    this.leases.close();
     if (this.cluster.status === 'end') return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, this.#commandTimeoutMs);

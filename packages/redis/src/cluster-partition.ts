@@ -9,16 +9,21 @@ const CLOCK_EVERY_MS = 5_000;
 /** A cluster's client as the store of one partition uses it: the clock is that of the partition's own master. */
 export class ClusterPartition implements StoreConnection {
   readonly redis: StoreConnection['redis'];
-  /** Waiters of a cluster ask now and then. */
-  readonly leases = null;
+  readonly leases: StoreConnection['leases'];
   readonly #connection: ClusterConnection;
   readonly #time: () => Promise<readonly [seconds: string, microseconds: string]>;
   readonly #clock = new StoreClock();
+  readonly #slotKey: string;
+  #slot: Promise<number> | null = null;
   #clockSetAtMs = Number.NEGATIVE_INFINITY;
 
   /** @param slotKey any key of the partition's slot */
   constructor(connection: ClusterConnection, slotKey: string) {
     this.#connection = connection;
+    this.#slotKey = slotKey;
+    this.leases = {
+      watch: async (channel, ended) => connection.leases.watch(channel, await this.#slotOf(), ended),
+    };
     this.redis = connection.cluster;
     connection.cluster.defineCommand('tidemarkTime', { numberOfKeys: 1, lua: "return redis.call('TIME')" });
     const commands = connection.cluster as unknown as {
@@ -52,6 +57,18 @@ export class ClusterPartition implements StoreConnection {
 
   close(): Promise<void> {
     return this.#connection.close();
+  }
+
+  /** The slot of all of the partition's keys. */
+  #slotOf(): Promise<number> {
+    this.#slot ??= this.run(this.#connection.cluster.cluster('KEYSLOT', this.#slotKey)).then(
+      Number,
+      (error: unknown) => {
+        this.#slot = null;
+        throw error;
+      },
+    );
+    return this.#slot;
   }
 
   async #setClock(askedAtMs: number): Promise<void> {

@@ -18,8 +18,8 @@ export interface StoreConnection {
   nowMs(): number | Promise<number>;
   /** Servers that may have keys of this store. */
   scanned(): readonly Redis[];
-  /** What hears of leases that end; null where the connection can't. */
-  readonly leases: LeaseChannels | null;
+  /** What hears of leases that end. */
+  readonly leases: Pick<LeaseChannels, 'watch'>;
   close(): Promise<void>;
 }
 

@@ -12,6 +12,7 @@ export class LeaseChannels {
   readonly #timeoutMs: number;
   readonly #listeners = new Map<string, Set<() => void>>();
   #subscriber: Redis | null = null;
+  #connecting: Promise<Redis> | null = null;
 
   /** @param open makes a connection whose commands end by themselves */
   constructor(open: () => Redis, timeoutMs: number) {
@@ -49,21 +50,23 @@ export class LeaseChannels {
     this.#subscriber?.disconnect();
   }
 
-  async #ready(): Promise<Redis> {
+  /** However many wait for it, they wait together. */
+  #ready(): Promise<Redis> {
     this.#subscriber ??= this.#listen();
     const subscriber = this.#subscriber;
-    if (subscriber.status === 'ready') return subscriber;
-    await new Promise<void>((resolve, reject) => {
+    if (subscriber.status === 'ready') return Promise.resolve(subscriber);
+    this.#connecting ??= new Promise<Redis>((resolve, reject) => {
       const settle = (error?: Error): void => {
         clearTimeout(timer);
         subscriber.off('ready', settle);
+        this.#connecting = null;
         if (error) reject(error);
-        else resolve();
+        else resolve(subscriber);
       };
       const timer = setTimeout(() => settle(new Error('it is not connected')), this.#timeoutMs);
       subscriber.once('ready', settle);
     });
-    return subscriber;
+    return this.#connecting;
   }
 
   #listen(): Redis {

@@ -83,9 +83,8 @@ export class RedisStore implements Store {
     await this.#run(this.#commands.tidemarkLetGo(1, this.#names.lease(key), token));
   }
 
-  get watchLease(): Store['watchLease'] {
-    const { leases } = this.#connection;
-    return leases ? (key, ended) => leases.watch(this.#names.lease(key), ended) : undefined;
+  watchLease(key: string, ended: () => void): Promise<() => void> {
+    return this.#connection.leases.watch(this.#names.lease(key), ended);
   }
 
   async watch({ key, version, scope, asOf, lifeMs }: Watch): Promise<WatchAnswer> {

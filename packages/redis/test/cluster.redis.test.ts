@@ -1,5 +1,6 @@
 import { type OpenStore, storeDifferential, storeSuite } from '@tidemark/conformance';
-import { partitionOf, StoreUnavailableError } from '@tidemark/core';
+import { keyspace, partitionOf, startNode, StoreUnavailableError, systemRuntime } from '@tidemark/core';
+import { type MemoryDb, memoryMesh, memorySource, type MemoryTx } from '@tidemark/memory';
 import { holdReplication, type RedisClusterServers, startRedisCluster } from '@tidemark/testbed';
 import { Cluster } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -101,6 +102,72 @@ describe('redis cluster', () => {
     await store.close();
   });
 
+  it('who waits for a lease is told of its end, on whichever master it is', async () => {
+    const store = await redisClusterStore({ nodes: servers.urls, namespace: 'leases', partitions: 12 });
+    const meta = await store.initialise('life', START);
+    const keys = Array.from({ length: 60 }, (_, id) => `city:${id}`);
+    const ended = new Set<string>();
+    const stops = await Promise.all(keys.map((key) => store.watchLease!(key, () => ended.add(key))));
+    for (const [i, key] of keys.entries()) {
+      expect(await store.lease(key, 'me', 60_000)).toEqual({ granted: true });
+      if (i % 3 === 0) await store.release(key, 'me');
+      else if (i % 3 === 1) await store.fill(fillOf(meta, { key, lease: 'me' }));
+      else await store.raise([{ key, version: version(2) }]);
+    }
+    await vi.waitFor(() => expect(ended.size).toBe(keys.length), WAIT);
+    for (const stop of stops) stop();
+    await store.close();
+  });
+
+  it('two processes that miss the same key load it once, and the one that waits asks next to never', async () => {
+    const source = memorySource();
+    const bus = memoryMesh({ runtime: systemRuntime, regions: ['us'] }).bus('us');
+    let [loads, open] = [0, (): void => {}];
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const slow = keyspace<{ id: 'int' }, { n: number }, MemoryDb>({
+      name: 'city',
+      params: { id: 'int' },
+      async load({ id }, { db }) {
+        loads += 1;
+        const row = await db.get<{ n: number }>(`city:${id}`);
+        await gate;
+        return row;
+      },
+    });
+    const stores = await Promise.all(
+      [1, 2].map(() => redisClusterStore({ nodes: servers.urls, namespace: 'told', partitions: 4 })),
+    );
+    const nodes = await Promise.all(
+      stores.map((store, i) =>
+        startNode<MemoryDb, MemoryTx>({
+          keyspaces: [slow],
+          store,
+          source,
+          leaseWait: '20s',
+          ...(i === 0 && { bus, pingInterval: 50 }),
+        }),
+      ),
+    );
+    await nodes[0]!.write((tx) => tx.set('city:1', { n: 7 }));
+    await vi.waitFor(async () => expect((await stores[1]!.read([])).meta).not.toBeNull(), WAIT);
+    const asked = stores.map((store) => vi.spyOn(store.partitions[partitionOf('city:1', 4)]!, 'lease'));
+    const beganMs = performance.now();
+    const reads = nodes.map((node) => node.get(slow, { id: 1 }));
+    await vi.waitFor(
+      () => expect(Math.max(...asked.map((calls) => calls.mock.calls.length))).toBeGreaterThanOrEqual(4),
+      WAIT,
+    );
+    // Refused, once more when it listened, and twice a quarter of a second later: one that is not told asks at once.
+    expect(performance.now() - beganMs).toBeGreaterThan(450);
+    open();
+    expect(await Promise.all(reads)).toEqual([{ n: 7 }, { n: 7 }]);
+    expect(loads).toBe(1);
+    await Promise.all(nodes.map((node) => node.close()));
+    await Promise.all(stores.map((store) => store.close()));
+    await bus.close();
+    await source.close();
+  });
+
   it('a shard whose master dies: the others go on, its replica comes back with what it had', async () => {
     const store = await redisClusterStore({ nodes: servers.urls, namespace: 'failover', partitions: 8 });
     const meta = await store.initialise('life', START);
@@ -132,6 +199,12 @@ describe('redis cluster', () => {
       const answer = await store.partitions[partitionOf(lost, 8)]!.read([lost]);
       expect(answer.records[0]!.tidemark).toEqual(version(1));
     }, WAIT);
+    // The new master tells as the old one did.
+    let ended = 0;
+    await vi.waitFor(() => store.watchLease!(lost, () => (ended += 1)), WAIT);
+    await store.lease(lost, 'me', 60_000);
+    await store.release(lost, 'me');
+    await vi.waitFor(() => expect(ended).toBeGreaterThan(0), WAIT);
     await store.close();
   });
 });

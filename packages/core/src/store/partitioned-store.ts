@@ -54,6 +54,11 @@ export class PartitionedStore implements Store {
     return this.#storeOf(key).release(key, token);
   }
 
+  get watchLease(): Store['watchLease'] {
+    if (!this.partitions.every((store) => store.watchLease)) return undefined;
+    return (key, ended) => this.#storeOf(key).watchLease!(key, ended);
+  }
+
   watch(watch: Watch): Promise<WatchAnswer> {
     return this.#storeOf(watch.key).watch(watch);
   }
