@@ -1,7 +1,6 @@
 import { hostname } from 'node:os';
 import { noTelemetry, type Telemetry } from '@tidemark/core';
 import { otelTelemetry } from '@tidemark/otel';
-import { startSdk } from '@tidemark/otel-sdk';
 import { InvalidArgumentError, Option } from 'commander';
 
 /** Where a process of ours sends its traces and metrics. */
@@ -30,6 +29,8 @@ export async function withTelemetry<T>(
   work: (telemetry: Telemetry) => Promise<T>,
 ): Promise<T> {
   if (otlp === undefined && metricsPort === undefined) return work(noTelemetry);
+  // Half of the time that a command takes to start, and few need it.
+  const { startSdk } = await import('@tidemark/otel-sdk');
   const sdk = await startSdk({
     service,
     ...(otlp !== undefined && { otlp }),

@@ -18,12 +18,7 @@ export async function writeRegionFiles(
   set: RegionSet,
   infrastructure: Pick<Infrastructure, 'endpoints'>,
 ): Promise<RegionFiles | null> {
-  const files = set.regions.map(({ id, role, peers }) => ({
-    id,
-    role,
-    endpoints: infrastructure.endpoints(id),
-    peers,
-  }));
+  const files = set.regions.map((region) => ({ ...region, endpoints: infrastructure.endpoints(region.id) }));
   if (files.some(({ endpoints }) => endpoints === null)) return null;
   const dir = await makeTempDir('regions');
   for (const file of files)

@@ -241,3 +241,17 @@ it.each([
     }
   },
 );
+
+it('many who watch leases at once wait for one connection with one listener', async () => {
+  const warnings: string[] = [];
+  const warned = ({ message }: Error): void => void warnings.push(message);
+  process.on('warning', warned);
+  try {
+    const keys = Array.from({ length: 50 }, (_, id) => `city:${id}`);
+    const watches = await Promise.all(keys.map((key) => store.watchLease!(key, () => {})));
+    for (const unwatch of watches) unwatch();
+    expect(warnings).toEqual([]);
+  } finally {
+    process.off('warning', warned);
+  }
+});
