@@ -1,3 +1,4 @@
+import { trackCommand } from '@tidemark/inspect';
 import {
   inspectSource,
   migrate as migrateSchema,
@@ -119,9 +120,9 @@ async function status(flags: PostgresFlags): Promise<void> {
       tables.length === 0
         ? 'no tables are tracked'
         : columns([['table', 'keyspace', 'key'].map((each) => paint.dim(each)), ...rows]),
-      ...problems.map(({ table, keyspace, statement, problem }) =>
+      ...problems.map(({ table, keyspace, statement, problem, tracked }) =>
         paint.red(
-          `${table}: its ${statement} trigger for ${keyspace} is ${problem}; run tidemark postgres track again`,
+          `${table}: its ${statement} trigger for ${keyspace} is ${problem}; run ${trackCommand(tracked)}`,
         ),
       ),
     ];

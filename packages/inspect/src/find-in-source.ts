@@ -1,6 +1,7 @@
 import { comparePositions, formatPosition } from '@tidemark/core';
 import type { MeshFacts } from './facts.ts';
 import type { Finding } from './finding.ts';
+import { trackCommand } from './track-command.ts';
 
 const SKEW_MAX_MS = 2_000;
 const WRITER_MAX_MS = 60_000;
@@ -119,13 +120,13 @@ export function findInSource({ view, sources, tracking }: MeshFacts): readonly F
       );
     }
   }
-  for (const { table, keyspace, statement, problem } of tracking ?? []) {
+  for (const { table, keyspace, statement, problem, tracked } of tracking ?? []) {
     add(
       `trigger-${problem}`,
       problem === 'partial' ? 'warning' : 'error',
       null,
       `${table}: its ${statement} trigger for keyspace ${keyspace} is ${problem === 'partial' ? 'not enabled ALWAYS' : problem}; such writes do not invalidate`,
-      `tidemark postgres track ${table} --keyspace ${keyspace} (of a partition: its parent)`,
+      trackCommand(tracked),
     );
   }
   return found;

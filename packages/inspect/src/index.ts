@@ -33,4 +33,5 @@ export {
 } from './actions.ts';
 export { type AppliedIn, waitApplied } from './applied.ts';
 export { type HeldLetter, meshLetters, type MeshLetters, replayLetter } from './dead-letters.ts';
+export { trackCommand } from './track-command.ts';
 export { type MeshEvent, type MeshWatch, watchMesh } from './watch-mesh.ts';

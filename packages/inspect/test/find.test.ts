@@ -180,11 +180,29 @@ describe('findings', () => {
     ],
     [
       'error trigger-missing mesh',
-      (facts) => (facts.tracking = [{ table: 't', keyspace: 'k', statement: 'insert', problem: 'missing' }]),
+      (facts) =>
+        (facts.tracking = [
+          {
+            table: 't',
+            keyspace: 'k',
+            statement: 'insert',
+            problem: 'missing',
+            tracked: { table: 'a', keyspace: 'a', keys: ['id'] },
+          },
+        ]),
     ],
     [
       'warning trigger-partial mesh',
-      (facts) => (facts.tracking = [{ table: 't', keyspace: 'k', statement: 'delete', problem: 'partial' }]),
+      (facts) =>
+        (facts.tracking = [
+          {
+            table: 't',
+            keyspace: 'k',
+            statement: 'delete',
+            problem: 'partial',
+            tracked: { table: 'a', keyspace: 'a', keys: ['id'] },
+          },
+        ]),
     ],
   ])('%s', (expected, breaking) => expect(found(breaking)).toEqual([expected]));
 });

@@ -3,7 +3,8 @@ export { TRANSACTION_BUMPS_MAX, COMMITTED_INVALIDATIONS_MAX } from './transactio
 export { migrate, SCHEMA_VERSION, schemaVersion, type MigrateOptions } from './migrations.ts';
 export { type TrackingProblem, trackingProblems } from './tracking-problems.ts';
 export { trackTable, untrackTable, trackedTables } from './tracking.ts';
-export type { DigestColumn, TrackedStatement, TrackedTable } from './triggers.ts';
+export type { DigestColumn, TrackedTable } from './tracked-table.ts';
+export type { TrackedStatement } from './triggers.ts';
 export { collectDeleted, COLLECT_LIMIT_MAX, type CollectOptions } from './collection.ts';
 export {
   BACKLOG_MAX,

@@ -1,5 +1,6 @@
 import type { SqlExecutor } from '@tidemark/core';
 import { toSourceError } from './errors.ts';
+import { fromArguments, type TrackedTable } from './tracked-table.ts';
 import { TRACKER_FUNCTIONS, type TrackedStatement } from './triggers.ts';
 
 /** Something that keeps a tracked table's writes from invalidating, or makes them slower than they could be. */
@@ -14,6 +15,8 @@ export interface TrackingProblem {
    * `outdated`: it is an earlier release's, which invalidates too, and takes longer; `migrate` upgrades it.
    */
   readonly problem: 'missing' | 'disabled' | 'partial' | 'outdated';
+  /** What `trackTable` must be given to mend it: of a partition, the table that it is part of. */
+  readonly tracked: TrackedTable;
 }
 
 interface Row {
@@ -23,6 +26,9 @@ interface Row {
   /** Of `pg_trigger`; null: there is no trigger. */
   readonly enabled: string | null;
   readonly outdated: boolean | null;
+  readonly root: string;
+  /** Of any trigger of the table for this keyspace. */
+  readonly args: Buffer;
 }
 
 /** Statement triggers that tracked tables, and the partitions that they have today, lack. Any role may ask. */
@@ -31,17 +37,18 @@ export async function trackingProblems(db: SqlExecutor): Promise<readonly Tracki
   try {
     rows = await db.query<Row>(`
       WITH installed AS (
-        SELECT t.tgrelid AS oid, split_part(encode(t.tgargs, 'escape'), '\\000', 1) AS keyspace, t.tgtype, t.tgenabled, f.outdated
+        SELECT t.tgrelid AS oid, coalesce(pg_partition_root(t.tgrelid), t.tgrelid)::oid AS root,
+               split_part(encode(t.tgargs, 'escape'), '\\000', 1) AS keyspace, t.tgargs, t.tgtype, t.tgenabled, f.outdated
         FROM pg_trigger t JOIN (${TRACKER_FUNCTIONS}) f ON f.oid = t.tgfoid
+      ), tracked AS (
+        SELECT DISTINCT ON (root, keyspace) root, keyspace, tgargs AS args FROM installed
       ), expected AS (
-        SELECT DISTINCT m.oid, i.keyspace
-        FROM (SELECT DISTINCT oid, keyspace FROM installed) i
-        CROSS JOIN LATERAL (
-          SELECT i.oid UNION SELECT p.relid FROM pg_partition_tree(i.oid) p
-        ) m(oid)
+        SELECT m.oid, r.* FROM tracked r
+        CROSS JOIN LATERAL (SELECT r.root UNION SELECT p.relid FROM pg_partition_tree(r.root) p) m(oid)
       )
-      SELECT CASE WHEN n.nspname = 'public' THEN quote_ident(c.relname) ELSE format('%I.%I', n.nspname, c.relname) END AS "table",
-             e.keyspace, s.statement, i.enabled, i.outdated
+      SELECT ${nameOf('c', 'n')} AS "table", e.keyspace, s.statement, i.enabled, i.outdated,
+             (SELECT ${nameOf('r', 'm')} FROM pg_class r JOIN pg_namespace m ON m.oid = r.relnamespace
+              WHERE r.oid = e.root) AS root, e.args
       FROM expected e
       JOIN pg_class c ON c.oid = e.oid AND c.relkind IN ('r', 'p')
       JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -54,9 +61,9 @@ export async function trackingProblems(db: SqlExecutor): Promise<readonly Tracki
   } catch (error) {
     throw toSourceError(error);
   }
-  return rows.flatMap(({ enabled, outdated, ...where }) => {
+  return rows.flatMap(({ enabled, outdated, root, args, ...where }) => {
     const problem = problemOf(enabled, outdated === true);
-    return problem ? [{ ...where, problem }] : [];
+    return problem ? [{ ...where, problem, tracked: { table: root, ...fromArguments(args) } }] : [];
   });
 }
 
@@ -65,4 +72,10 @@ function problemOf(enabled: string | null, outdated: boolean): TrackingProblem['
   if (enabled === 'D') return 'disabled';
   if (enabled !== 'A') return 'partial';
   return outdated ? 'outdated' : null;
+}
+
+/** A relation's name as `trackTable` takes it. */
+function nameOf(relation: string, schema: string): string {
+  return `CASE WHEN ${schema}.nspname = 'public' THEN quote_ident(${relation}.relname)
+               ELSE format('%I.%I', ${schema}.nspname, ${relation}.relname) END`;
 }

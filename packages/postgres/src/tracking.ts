@@ -3,22 +3,16 @@ import type { Pool, PoolClient } from 'pg';
 import { TrackError, toSchemaError } from './errors.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
 import { inTransaction } from './pool-transaction.ts';
-import {
-  dropTriggers,
-  listTriggers,
-  putTriggers,
-  sameKeys,
-  type TrackedTable,
-  TRIGGERS_PER_TABLE,
-} from './triggers.ts';
+import { sameKeys, type TrackedTable } from './tracked-table.ts';
+import { dropTriggers, listTriggers, putTriggers, TRIGGERS_PER_TABLE } from './triggers.ts';
 
 /** Types whose text form does not depend on session settings and equals what services put into keys. */
 const KEY_TYPES = new Set(['int2', 'int4', 'int8', 'text', 'varchar', 'bpchar', 'uuid', 'bool', 'name']);
 const KEY_COLUMNS_MAX = 16;
 
 /**
- * Installs statement-level triggers, so that any writer, even `psql`, invalidates. Idempotent; calling
- * it with other key columns replaces them. Bumps the whole keyspace once, since writes of the time
+ * Installs statement-level triggers, so that any writer, even `psql`, invalidates. Idempotent; those that are missing or
+ * do not always fire are installed anew, and with other key columns all of them. Bumps the whole keyspace once, since writes of the time
  * before were not seen. Partitions of a partitioned table are covered, those of today.
  *
  * Rejects with a `TrackError`: E_TRACK_TABLE (no such table, or a view), E_TRACK_COLUMN (no such column,
@@ -37,7 +31,7 @@ export async function trackTable(pool: Pool, tracked: TrackedTable): Promise<voi
       const installed = current.filter((row) => row.oid === oid && row.keyspace === keyspace);
       return (
         installed.length < TRIGGERS_PER_TABLE ||
-        installed.some((row) => row.outdated || !sameKeys(row.keys, keys))
+        installed.some((row) => row.outdated || row.enabled !== 'A' || !sameKeys(row.keys, keys))
       );
     });
     if (missing.length === 0) return;

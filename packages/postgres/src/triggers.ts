@@ -1,19 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { PoolClient } from 'pg';
-
-/** A column whose parameter has the type `digest`. */
-export interface DigestColumn {
-  readonly digest: string;
-}
-
-/** A table whose writes invalidate keys of a keyspace, whoever writes. */
-export interface TrackedTable {
-  /** `table` or `schema.table`, quoted where SQL needs it. */
-  readonly table: string;
-  readonly keyspace: string;
-  /** Columns that make the key, in the order of the keyspace's parameters. */
-  readonly keys: readonly (string | DigestColumn)[];
-}
+import { fromArguments, toArguments, type TrackedTable } from './tracked-table.ts';
 
 /** Of this release, as `tidemark.tracker` names them; triggers that run others work too, and are upgraded. */
 const TRACKERS = 'track_1_';
@@ -75,11 +62,7 @@ export async function listTriggers(client: PoolClient): Promise<InstalledTrigger
      JOIN pg_namespace n ON n.oid = c.relnamespace
      ORDER BY n.nspname, c.relname, t.tgname`,
   );
-  return rows.map(({ args, ...row }) => {
-    // Arguments are NUL-terminated texts.
-    const [keyspace = '', ...rest] = args.toString('utf8').split('\0').slice(0, -1);
-    return { ...row, keyspace, keys: fromArguments(rest) };
-  });
+  return rows.map(({ args, ...row }) => ({ ...row, ...fromArguments(args) }));
 }
 
 /** Puts the triggers of a keyspace on a table, in the place of those that are there. Writers wait, readers don't. */
@@ -112,23 +95,6 @@ export async function dropTriggers(client: PoolClient, table: string, keyspace: 
     const trigger = client.escapeIdentifier(triggerName(keyspace, statement));
     await client.query(`DROP TRIGGER IF EXISTS ${trigger} ON ${table}`);
   }
-}
-
-/** Whether two lists of columns make the same key. */
-export function sameKeys(a: TrackedTable['keys'], b: TrackedTable['keys']): boolean {
-  return toArguments(a).join('\0') === toArguments(b).join('\0');
-}
-
-/** Arguments of the trigger: an empty one, which is no column, stands before a column that is digested. */
-function toArguments(keys: TrackedTable['keys']): readonly string[] {
-  return keys.flatMap((key) => (typeof key === 'string' ? [key] : ['', key.digest]));
-}
-
-function fromArguments(args: readonly string[]): TrackedTable['keys'] {
-  return args.flatMap<string | DigestColumn>((name, i) => {
-    if (name === '') return [];
-    return args[i - 1] === '' ? [{ digest: name }] : [name];
-  });
 }
 
 /** Names have at most 63 bytes, keyspaces up to 64: the hash keeps long ones apart. */

@@ -1,6 +1,6 @@
 import type { Position, SourceOfTruth, SqlExecutor } from '@tidemark/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { trackTable, trackedTables, untrackTable } from '@tidemark/postgres';
+import { trackingProblems, trackTable, trackedTables, untrackTable } from '@tidemark/postgres';
 import { testDatabase, type TestDatabase } from './database.ts';
 
 let database: TestDatabase;
@@ -197,6 +197,36 @@ describe('tracking', () => {
     expect(await trackedTables(database.pool)).not.toContainEqual(
       expect.objectContaining({ keyspace: 'odd' }),
     );
+  });
+
+  it('again mends whatever keeps a trigger from firing, as the problem says', async () => {
+    const { pool } = database;
+    await pool.query(
+      'CREATE TABLE shelves (site text, "Nr" int, PRIMARY KEY (site, "Nr")) PARTITION BY LIST (site)',
+    );
+    await pool.query(`CREATE TABLE shelves_a PARTITION OF shelves FOR VALUES IN ('a')`);
+    const shelves = { table: 'shelves', keyspace: 'shelf', keys: ['Nr', { digest: 'site' }] };
+    await trackTable(pool, shelves);
+    const { rows } = await pool.query<{ name: string }>(
+      `SELECT quote_ident(tgname) AS name FROM pg_trigger WHERE tgrelid = 'shelves_a'::regclass AND tgname LIKE 'tidemark%' ORDER BY 1`,
+    );
+    const [first] = rows.map(({ name }) => name);
+    const breaks: readonly [string, string][] = [
+      [`ALTER TABLE shelves_a DISABLE TRIGGER ${first!}`, 'disabled'],
+      [`ALTER TABLE shelves_a ENABLE TRIGGER ${first!}`, 'partial'],
+      [`DROP TRIGGER ${first!} ON shelves_a`, 'missing'],
+      [`CREATE TABLE shelves_b PARTITION OF shelves FOR VALUES IN ('b')`, 'missing'],
+    ];
+    for (const [statement, problem] of breaks) {
+      await pool.query(statement);
+      const found = await trackingProblems(source.db);
+      expect([statement, found[0]]).toMatchObject([
+        statement,
+        { keyspace: 'shelf', problem, tracked: shelves },
+      ]);
+      await trackTable(pool, found[0]!.tracked);
+      expect([statement, await trackingProblems(source.db)]).toEqual([statement, []]);
+    }
   });
 
   it('refuses what it can not track, and says why', async () => {
