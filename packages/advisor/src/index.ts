@@ -1,0 +1,13 @@
+export { advise } from './advise.ts';
+export { type Advice, type Alternative, type Choice, CHOICES, type Proposal } from './advice.ts';
+export type { Latency, Savings } from './costs.ts';
+export { MetricsError, WorkloadError } from './errors.ts';
+export type { OnWrite } from './model/key-flow.ts';
+export { type Plan, type Prediction, predict } from './model/predict.ts';
+export type { ConsistencyProposal } from './propose/consistency.ts';
+export type { L1Size } from './propose/l1.ts';
+export { durationText, percent, perSecond } from './words.ts';
+export { type Workload, WORKLOAD_FIELDS, type WorkloadInput, workload } from './workload.ts';
+export { checkClusters, checkError, type CheckError, type ClusterCheck } from './check/check-clusters.ts';
+export { type ClusterRow, clusterRows } from './sources/twitter-table.ts';
+export { readWorkloadFile } from './sources/workload-file.ts';
