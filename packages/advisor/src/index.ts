@@ -11,3 +11,6 @@ export { type Workload, WORKLOAD_FIELDS, type WorkloadInput, workload } from './
 export { checkClusters, checkError, type CheckError, type ClusterCheck } from './check/check-clusters.ts';
 export { type ClusterRow, clusterRows } from './sources/twitter-table.ts';
 export { readWorkloadFile } from './sources/workload-file.ts';
+export { type MeasuredKeyspace, type MeasuredMesh, measureMesh } from './sources/measured.ts';
+export { fitWorkload, type FittedWorkload } from './sources/measured-workload.ts';
+export type { PrometheusOptions } from './sources/prometheus.ts';

@@ -10,6 +10,7 @@ const BAD_INPUT: ReadonlySet<string> = new Set([
   'E_TRACK_TABLE',
   'E_TRACK_COLUMN',
   'E_TRACK_KEYSPACE',
+  'E_WORKLOAD',
 ]);
 export const EXIT_USAGE = 2;
 export const EXIT_INTERRUPTED = 130;

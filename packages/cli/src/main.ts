@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { addAdviseCommand } from './advise-command.ts';
 import { addAgentCommand } from './agent-command.ts';
 import { addCompletionCommand } from './completion-command.ts';
 import { addDeadLettersCommands } from './dead-letters-command.ts';
@@ -34,6 +35,7 @@ export function program(): Command {
   addAgentCommand(root);
   addWarmCommands(root);
   addSnapshotCommands(root);
+  addAdviseCommand(root);
   addCompletionCommand(root);
   return root;
 }

@@ -13,6 +13,7 @@ const DIRECTIONS = {
   http: ['core'],
   warmup: ['core'],
   inspect: ['core', 'nats', 'postgres', 'redis', 'regions'],
+  advisor: ['core'],
   verifier: ['core'],
   conformance: ['core'],
   console: ['core', 'inspect'],

@@ -1,5 +1,5 @@
 import { WorkloadError } from '../errors.ts';
-import { type WorkloadInput } from '../workload.ts';
+import type { WorkloadInput } from '../workload.ts';
 import { type ClusterRow, clusterRows, type ClusterTraffic } from './twitter-table.ts';
 
 /** Where the size of all keys is not known: what the rest of the table comes to, in the middle. */
@@ -7,25 +7,24 @@ const WINDOW_S = 2 * 86_400;
 const ZIPF_UNKNOWN = 0.9;
 
 /**
- * Of more puts than reads not all can be fills: values are put there before they are read, by whoever made them. Else puts are
- * taken for the fills of misses.
+ * More is written than read: not all of that can be fills of misses. Values are put there before they are read, by whoever
+ * made them. Of the others all that is written is taken for fills.
  */
-export function isPushed({ reads, puts }: ClusterTraffic): boolean {
-  return puts > reads;
+export function isPushed({ reads, writes }: ClusterTraffic): boolean {
+  return writes > reads;
 }
 
 /** A cluster of the table as traffic before a cache. */
 export function clusterWorkload(row: ClusterTraffic): WorkloadInput {
   if (row.reads === 0)
     throw new WorkloadError('operations', `of ${row.cluster} has no reads: there is nothing to say of its hits`);
-  const keys =
-    row.bytes > 0 ? row.bytes / Math.max(1, row.valueBytes) : (row.requests * WINDOW_S) / row.meanFrequency;
+  const keys = row.keys ?? Math.max(1, Math.round((row.requests * WINDOW_S) / row.meanFrequency));
   const pushed = isPushed(row);
   return {
     name: row.cluster,
     reads: row.requests * row.reads,
-    writes: row.requests * (row.otherWrites + (pushed ? row.puts : 0)),
-    keys: Math.max(1, Math.round(keys)),
+    writes: row.requests * (row.deletes + (pushed ? row.writes : 0)),
+    keys,
     zipf: row.zipf ?? ZIPF_UNKNOWN,
     valueBytes: row.valueBytes,
     staleness: Math.min(...row.ttls.map(({ ttlS }) => ttlS)) * 1_000,

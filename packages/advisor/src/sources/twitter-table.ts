@@ -1,9 +1,9 @@
 import { WorkloadError } from '../errors.ts';
 import { csvRows, type CsvRow } from './csv.ts';
 
-/** Operations that read, and those that put a value there, as they are called in the table. */
+/** Operations that read, and those that leave no value, as they are called in the table; all others write one. */
 const READS = new Set(['get', 'gets']);
-const PUTS = new Set(['set', 'add', 'cas']);
+const DELETES = new Set(['delete']);
 const COLUMNS = [
   'cluster',
   'key_bytes',
@@ -27,15 +27,15 @@ export interface ClusterTraffic {
   readonly requests: number;
   /** Shares of the requests. */
   readonly reads: number;
-  readonly puts: number;
-  readonly otherWrites: number;
+  readonly deletes: number;
+  readonly writes: number;
   readonly valueBytes: number;
   /** Requests to each key within the window that was looked at. */
   readonly meanFrequency: number;
   /** Share of requests that are the first to their key in the window. */
   readonly firstRequests: number;
-  /** Bytes of all keys in the window with their values; 0: not known. */
-  readonly bytes: number;
+  /** Keys that were asked for within the window; null: not known. */
+  readonly keys: number | null;
   readonly ttls: readonly { readonly ttlS: number; readonly share: number }[];
   /** Null: not known. */
   readonly zipf: number | null;
@@ -70,18 +70,19 @@ function clusterRow(row: CsvRow): ClusterRow {
   const total = (of: (name: string) => boolean): number =>
     operations.reduce((sum, [name, share]) => (of(name) ? sum + share : sum), 0);
   const ttls = pairs(row['common_ttls']!, ', ').map(([ttl, share]) => ({ ttlS: seconds(ttl, row), share }));
+  const bytes = number('wss_mb_no_ttl') * 1_024 ** 2; // All values of the window, as if none had a TTL.
   const known = ttls.reduce((sum, { share }) => sum + share, 0);
   return {
     cluster: row['cluster']!,
     category: optional('category') ?? 0,
     requests: number('request_rate_kqps') * 1_000,
     reads: total((name) => READS.has(name)),
-    puts: total((name) => PUTS.has(name)),
-    otherWrites: total((name) => !READS.has(name) && !PUTS.has(name)),
+    deletes: total((name) => DELETES.has(name)),
+    writes: total((name) => !READS.has(name) && !DELETES.has(name)),
     valueBytes: number('value_bytes'),
     meanFrequency: number('mean_frequency'),
     firstRequests: number('compulsory_miss_percent') / 100,
-    bytes: number('wss_mb_no_ttl') * 1_024 ** 2 * (number('value_bytes') / (number('key_bytes') + number('value_bytes'))),
+    keys: bytes > 0 ? Math.max(1, Math.round(bytes / (number('key_bytes') + number('value_bytes')))) : null,
     ttls: ttls.map(({ ttlS, share }) => ({ ttlS, share: share / known })),
     zipf: optional('zipf_alpha'),
     publishedMisses: optional('production_miss_ratio'),
