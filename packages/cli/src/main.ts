@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { addAdviseCommand } from './advise-command.ts';
 import { addAgentCommand } from './agent-command.ts';
 import { addCompletionCommand } from './completion-command.ts';
+import { addConsoleCommand } from './console-command.ts';
 import { addDeadLettersCommands } from './dead-letters-command.ts';
 import { addDoctorCommand } from './doctor-command.ts';
 import { describeFailure, ExitError } from './failure.ts';
@@ -27,6 +28,7 @@ export function program(): Command {
   addInspectCommand(root);
   addTraceCommand(root);
   addTailCommand(root);
+  addConsoleCommand(root);
   addInvalidateCommand(root);
   addRollbackCommand(root);
   addDeadLettersCommands(root);

@@ -12,7 +12,7 @@ export function findingsOf(facts: MeshFacts): readonly Finding[] {
   const found = [
     ...facts.view.troubles
       .filter(({ region, code }) => !(region === null && code === 'unreachable'))
-      .map(ofTrouble),
+      .map(findingOf),
     ...findInRedis(facts.view),
     ...findInNats(facts.view),
     ...findInSource(facts),
@@ -31,6 +31,7 @@ const MENDS: Readonly<Record<Trouble['code'], string>> = {
   'empty-store': 'run an applier in the region: it sets the store up by itself',
 };
 
-function ofTrouble({ region, code, text }: Trouble): Finding {
+/** A trouble, and how to mend it. */
+export function findingOf({ region, code, text }: Trouble): Finding {
   return { code, severity: code === 'not-followed' ? 'warning' : 'error', region, text, mend: MENDS[code] };
 }

@@ -1,6 +1,7 @@
 export { addressOf } from './address.ts';
 export { askNodes, type AskNodesOptions } from './ask-nodes.ts';
 export { examineMesh } from './examine-mesh.ts';
+export { findingOf } from './find.ts';
 export type { Finding, Severity } from './finding.ts';
 export { assertKey, inspectKey, type InspectOptions } from './inspect-key.ts';
 export {

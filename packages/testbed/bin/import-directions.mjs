@@ -16,7 +16,7 @@ const DIRECTIONS = {
   advisor: ['core'],
   verifier: ['core'],
   conformance: ['core'],
-  console: ['core', 'inspect'],
+  console: ['core', 'inspect', 'warmup'],
   // Independent of the engine: it judges what the engine did.
   checkers: [],
   simulator: ['checkers', 'core', 'memory'],

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { run, say, Stop } from './run.mjs';
 
-/** @typedef {'redis' | 'nats' | 'postgres' | 'prometheus' | 'spin'} Service */
+/** @typedef {'redis' | 'nats' | 'postgres' | 'prometheus' | 'spin' | 'chromium'} Service */
 
 /** @type {Readonly<Record<Service, { binaries: readonly string[], apt: string, brew: string }>>} */
 const SERVICES = {
@@ -12,6 +12,8 @@ const SERVICES = {
   nats: { binaries: ['nats-server'], apt: 'nats-server', brew: 'nats-server' },
   postgres: { binaries: ['initdb', 'postgres'], apt: 'postgresql', brew: 'postgresql' },
   prometheus: { binaries: ['prometheus', 'promtool'], apt: 'prometheus', brew: 'prometheus' },
+  // No server: what the console's page is tried in. Its text needs a font.
+  chromium: { binaries: ['chromium'], apt: 'chromium fonts-dejavu-core', brew: 'chromium' },
   // No server: the model checker, and the compiler of what it generates.
   spin: { binaries: ['spin', 'gcc'], apt: 'spin gcc libc6-dev', brew: 'spin' },
 };
