@@ -31,14 +31,16 @@ export function App() {
           <>
             <ProblemList now={hello.now} />
             <WorldMap hello={hello} />
-            <RegionCards hello={hello} />
+            <RegionCards hello={hello} latest={history.at(-1) ?? null} />
             <BoundChart hello={hello} history={history} />
             <HitRateChart hello={hello} history={history} />
             <FlowPanel hello={hello} history={history} flow={flow} onKey={show} />
             <HotKeysPanel hello={hello} onKey={show} />
+            <div class="stack">
+              <TrustPanel now={hello.now} />
+              <WarmPanel now={hello.now} />
+            </div>
             <KeyPanel hello={hello} chosen={key} onChoose={setKey} />
-            <TrustPanel now={hello.now} />
-            <WarmPanel now={hello.now} />
           </>
         )}
       </main>

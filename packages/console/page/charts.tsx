@@ -8,7 +8,7 @@ interface ChartProps {
 }
 
 const LIMIT_MS = 10_000;
-const DECADES = [100, 1_000, 10_000, 100_000, 1_000_000];
+const TICKS = [100, 1_000, 10_000, 60_000, 600_000, 3_600_000];
 const HITS_OVER = 10;
 
 /** How old a cached value may be, proven, in each region. */
@@ -18,7 +18,7 @@ export function BoundChart({ hello, history }: ChartProps) {
     values: history.map(({ boundMs }) => boundMs[i] ?? null),
   }));
   const most = Math.max(LIMIT_MS, ...series.flatMap(({ values }) => values.map((value) => value ?? 0)));
-  const top = DECADES.find((each) => each >= most * 1.2) ?? most;
+  const top = TICKS.find((each) => each >= most * 1.2) ?? most;
   return (
     <section class="panel half" aria-labelledby="bound-title">
       <h2 id="bound-title">Staleness bound</h2>
@@ -30,7 +30,7 @@ export function BoundChart({ hello, history }: ChartProps) {
         spanMs={hello.historyMs}
         log
         domain={[100, top]}
-        ticks={DECADES.filter((each) => each <= top)}
+        ticks={TICKS.filter((each) => each <= top)}
         format={span}
         limit={{ value: LIMIT_MS, text: 'beyond this nothing fresh is proven' }}
       />
@@ -60,6 +60,7 @@ export function HitRateChart({ hello, history }: ChartProps) {
         domain={[0, 1]}
         ticks={[0, 0.25, 0.5, 0.75, 1]}
         format={percent}
+        tick={(value) => `${100 * value} %`}
       />
     </section>
   );

@@ -2,9 +2,9 @@ import { useState } from 'preact/hooks';
 import type { FlowEvent, Hello, Sample } from '../src/api.ts';
 import { clock, count } from './format.ts';
 import { regionClass } from './region-colour.ts';
-import { useWidth } from './use-width.ts';
+import { useSize } from './use-size.ts';
 
-const SHOWN = 9;
+const SHOWN = 10;
 const SECONDS = 120;
 const HEIGHT = 64;
 
@@ -32,7 +32,7 @@ export function FlowPanel({
   const [held, setHeld] = useState<readonly FlowEvent[] | null>(null);
   const shown = (held ?? flow).slice(0, SHOWN);
   return (
-    <section class="panel half" aria-labelledby="flow-title">
+    <section class="panel flow" aria-labelledby="flow-title">
       <h2 id="flow-title">Event flow</h2>
       <button
         type="button"
@@ -80,7 +80,7 @@ export function FlowPanel({
 
 /** Events a second, stacked by region. */
 function Bars({ hello, history }: { readonly hello: Hello; readonly history: readonly Sample[] }) {
-  const [ref, width] = useWidth<HTMLDivElement>();
+  const [ref, { width }] = useSize<HTMLDivElement>();
   const sums = history.map(({ changes }) => changes.reduce((sum, each) => sum + each, 0));
   const most = Math.max(1, ...sums);
   const step = width / SECONDS;

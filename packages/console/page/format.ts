@@ -9,7 +9,7 @@ const UNITS = [
 export function span(ms: number): string {
   if (ms < 0) return '0 ms';
   if (ms < 1_000) return `${Math.round(ms)} ms`;
-  if (ms < 10_000) return `${(ms / 1_000).toFixed(1)} s`;
+  if (ms < 10_000) return `${Number.isInteger(ms / 1_000) ? ms / 1_000 : (ms / 1_000).toFixed(1)} s`;
   let left = Math.round(ms / 1_000) * 1_000;
   const parts: string[] = [];
   for (const [name, length] of UNITS) {

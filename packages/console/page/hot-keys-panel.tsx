@@ -15,7 +15,7 @@ export function HotKeysPanel({
   const keys = hello.now.hotKeys.slice(0, SHOWN);
   const most = Math.max(1, ...keys.map(({ reads }) => reads));
   return (
-    <section class="panel half" aria-labelledby="hot-title">
+    <section class="panel hot-keys" aria-labelledby="hot-title">
       <h2 id="hot-title">Hot keys</h2>
       {keys.length === 0 ? (
         <p class="quiet">No node has said yet what it reads.</p>

@@ -1,7 +1,7 @@
 import type { KeyStory } from '../src/api.ts';
 import { clock, span } from './format.ts';
 
-const SHOWN = 40;
+const SHOWN = 100;
 
 /** The history as a list, the latest first. */
 export function KeyEvents({ story }: { readonly story: KeyStory }) {
@@ -10,11 +10,11 @@ export function KeyEvents({ story }: { readonly story: KeyStory }) {
     story.events.filter(({ kind }) => WRITES.has(kind)).map(({ version, atMs }) => [version, atMs]),
   );
   return (
-    <details open>
-      <summary>
-        History: {story.events.length} events{story.whole ? '' : ', not all of the streams could be searched'}
-      </summary>
-      <div class="scroll">
+    <div>
+      <h3 id="history-title">History</h3>
+      {!story.whole && <p class="why">Not all of the streams could be searched.</p>}
+      {/* Scrolls by itself, so it can be reached by the keyboard. */}
+      <div class="scroll tall" tabIndex={0} role="region" aria-labelledby="history-title">
         <table class="events">
           <thead>
             <tr>
@@ -43,7 +43,7 @@ export function KeyEvents({ story }: { readonly story: KeyStory }) {
           </tbody>
         </table>
       </div>
-    </details>
+    </div>
   );
 }
 

@@ -2,11 +2,13 @@ import { scaleSymlog } from 'd3-scale';
 import type { KeyStory, StoryEvent } from '../src/api.ts';
 import { span } from './format.ts';
 import { regionClass } from './region-colour.ts';
-import { useWidth } from './use-width.ts';
+import { useSize } from './use-size.ts';
 
-const LANE = 40;
+const LANE = 42;
 const TOP = 8;
 const AXIS = 24;
+/** Words that would be nearer than this are left to the list. */
+const WORD_WIDTH = 46;
 const TICKS_MS = [0, 10, 100, 1_000, 10_000, 100_000];
 
 /** What an event looks like, and its short word. */
@@ -29,8 +31,10 @@ export function KeyLanes({
   readonly story: KeyStory;
   readonly regions: readonly string[];
 }) {
-  const [ref, width] = useWidth<HTMLDivElement>();
-  const last = story.events.filter(({ version, kind }) => version === story.newest && kind in SIGNS);
+  const [ref, { width }] = useSize<HTMLDivElement>();
+  const last = firsts(story.events.filter(({ version, kind }) => version === story.newest && kind in SIGNS));
+  /** Where the last word of each lane is. */
+  const told = new Map<string, number>();
   const write = last.find(({ region }) => region === null);
   const lanes = ['source', ...regions];
   const left = Math.min(110, width * 0.25);
@@ -40,7 +44,7 @@ export function KeyLanes({
   const x = scaleSymlog([0, most], [left + 14, Math.max(left + 15, width - 34)])
     .constant(20)
     .clamp(true);
-  const y = (event: StoryEvent): number => TOP + LANE * (lanes.indexOf(event.region ?? 'source') + 0.5);
+  const y = (event: StoryEvent): number => TOP + LANE * (lanes.indexOf(event.region ?? 'source') + 0.58);
   return (
     <figure class="lanes">
       <figcaption>How version {story.newest} travelled, since its write</figcaption>
@@ -50,7 +54,7 @@ export function KeyLanes({
             {lanes.map((name, i) => (
               <g key={name} transform={`translate(0 ${TOP + LANE * i})`}>
                 <rect width={width} height={LANE - 4} rx={5} class="lane" />
-                <text x={8} y={LANE / 2 + 2} class="lane-name">
+                <text x={8} y={LANE / 2 + 3} class="lane-name">
                   {name}
                 </text>
               </g>
@@ -65,16 +69,22 @@ export function KeyLanes({
             ))}
             {last.map((event, i) => {
               const { shape, word } = SIGNS[event.kind]!;
+              const at = x(Math.max(0, event.atMs - began));
+              const lane = event.region ?? 'source';
+              const isTold = at - (told.get(lane) ?? Number.NEGATIVE_INFINITY) >= WORD_WIDTH;
+              if (isTold) told.set(lane, at);
               return (
                 <g
                   key={i}
-                  transform={`translate(${x(Math.max(0, event.atMs - began)).toFixed(1)} ${y(event).toFixed(1)})`}
+                  transform={`translate(${at.toFixed(1)} ${y(event).toFixed(1)})`}
                   class={`sign ${event.region === null ? 'sign-source' : regionClass(regions.indexOf(event.region))}`}
                 >
                   <path d={shape} />
-                  <text text-anchor="middle" y={-8} class="sign-word">
-                    {word}
-                  </text>
+                  {isTold && (
+                    <text text-anchor="middle" y={-9} class="sign-word">
+                      {word}
+                    </text>
+                  )}
                 </g>
               );
             })}
@@ -83,6 +93,15 @@ export function KeyLanes({
       </div>
     </figure>
   );
+}
+
+/** The first of each kind in each place: a region has applied a version when its first node has. */
+function firsts(events: readonly StoryEvent[]): readonly StoryEvent[] {
+  const seen = new Set<string>();
+  return events.filter(({ region, kind }) => {
+    const name = `${region} ${kind}`;
+    return !seen.has(name) && seen.add(name);
+  });
 }
 
 function describe(events: readonly StoryEvent[], began: number): string {

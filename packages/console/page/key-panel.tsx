@@ -21,7 +21,7 @@ export function KeyPanel({
   const { story, problem } = useStory(chosen);
   useEffect(() => setText(chosen), [chosen]);
   return (
-    <section id="key-panel" class="panel wide" aria-labelledby="key-title">
+    <section id="key-panel" class="panel" aria-labelledby="key-title">
       <h2 id="key-title">One key</h2>
       <form
         class="ask"
@@ -68,8 +68,10 @@ function Story({ story, hello }: { readonly story: KeyStory; readonly hello: Hel
           ? `the source can't be asked: ${story.sourceReason}`
           : `is at version ${story.newest}${story.deleted ? ', deleted' : ''}`}
       </p>
-      <KeyLanes story={story} regions={hello.regions} />
-      <RegionTable regions={story.regions} />
+      <div class="story">
+        <KeyLanes story={story} regions={hello.regions} />
+        <RegionTable regions={story.regions} />
+      </div>
       <KeyEvents story={story} />
     </>
   );
@@ -138,7 +140,7 @@ function InvalidateButton({ chosen }: { readonly chosen: string }) {
 
 function RegionTable({ regions }: { readonly regions: readonly StoryRegion[] }) {
   return (
-    <div class="scroll">
+    <div class="scroll" tabIndex={0} role="region" aria-label="The key in each region">
       <table class="key-regions">
         <thead>
           <tr>
@@ -146,8 +148,8 @@ function RegionTable({ regions }: { readonly regions: readonly StoryRegion[] }) 
             <th scope="col">tidemark</th>
             <th scope="col">cached</th>
             <th scope="col">age</th>
-            <th scope="col">L1s that hold it</th>
-            <th scope="col">who gets it from the region's store</th>
+            <th scope="col">in L1s</th>
+            <th scope="col">reads that the store answers</th>
           </tr>
         </thead>
         <tbody>

@@ -10,7 +10,7 @@ export function ProblemList({ now }: { readonly now: Now }) {
   const notes = now.problems.filter(({ severity }) => severity === 'note');
   if (open.length + notes.length + now.past.length === 0) return null;
   return (
-    <section class="panel problems" aria-labelledby="problems-title">
+    <section class={`panel problems ${open.length === 0 ? 'calm' : ''}`} aria-labelledby="problems-title">
       <h2 id="problems-title">{open.length === 0 ? 'Nothing needs you' : 'What is wrong, and what to do'}</h2>
       {open.length > 0 && (
         <ul class="problem-list">

@@ -18,8 +18,15 @@ export interface Layout {
   /** Outline of the land; empty when not every region says where it is. */
   readonly land: string;
   readonly at: ReadonlyMap<string, Point>;
-  /** The way between two regions, as a path, and its middle. */
-  way(a: string, b: string): { readonly d: string; readonly middle: Point };
+  way(a: string, b: string): Way;
+}
+
+/** The way between two regions. */
+export interface Way {
+  /** As a path. */
+  readonly d: string;
+  /** A point of it, `t` from 0 to 1. */
+  at(t: number): Point;
 }
 
 export function layout(regions: readonly RegionNow[], width: number, height: number): Layout {
@@ -87,11 +94,13 @@ function inCircle(regions: readonly RegionNow[], width: number, height: number):
 }
 
 /** Bent a little upwards, so that ways between regions in a row do not lie on each other. */
-function arc([x1, y1]: Point, [x2, y2]: Point): { readonly d: string; readonly middle: Point } {
+function arc([x1, y1]: Point, [x2, y2]: Point): Way {
   const lift = Math.hypot(x2 - x1, y2 - y1) * 0.18;
   const [cx, cy] = [(x1 + x2) / 2, (y1 + y2) / 2 - lift];
+  const curve = (t: number, from: number, bend: number, to: number): number =>
+    (1 - t) ** 2 * from + 2 * t * (1 - t) * bend + t ** 2 * to;
   return {
     d: `M${x1.toFixed(1)} ${y1.toFixed(1)}Q${cx.toFixed(1)} ${cy.toFixed(1)} ${x2.toFixed(1)} ${y2.toFixed(1)}`,
-    middle: [(x1 + 2 * cx + x2) / 4, (y1 + 2 * cy + y2) / 4],
+    at: (t) => [curve(t, x1, cx, x2), curve(t, y1, cy, y2)],
   };
 }

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import type { Health, Hello, NodesNow, RegionNow, ServerNow } from '../src/api.ts';
+import type { Health, Hello, NodesNow, RegionNow, Sample, ServerNow } from '../src/api.ts';
 import { count, percent, rate, size, span } from './format.ts';
 import { act } from './live.ts';
 import { Mark } from './mark.tsx';
@@ -12,7 +12,7 @@ const WORDS: Readonly<Record<Health, string>> = {
 };
 
 /** Each region in a few lines. */
-export function RegionCards({ hello }: { readonly hello: Hello }) {
+export function RegionCards({ hello, latest }: { readonly hello: Hello; readonly latest: Sample | null }) {
   const { now, cuts } = hello;
   return (
     <section class="panel regions" aria-labelledby="regions-title">
@@ -24,7 +24,7 @@ export function RegionCards({ hello }: { readonly hello: Hello }) {
           region={region}
           place={hello.regions.indexOf(region.region)}
           nodes={now.nodes.find((each) => each.region === region.region) ?? null}
-          readsPerS={null}
+          readsPerS={latest?.readsPerS[hello.regions.indexOf(region.region)] ?? null}
           cut={cuts ? now.cutHere.includes(region.region) : null}
         />
       ))}
@@ -36,6 +36,7 @@ function RegionCard({
   region,
   place,
   nodes,
+  readsPerS,
   cut,
 }: {
   readonly region: RegionNow;
@@ -59,9 +60,21 @@ function RegionCard({
       <dl class="facts">
         <Fact name="proven to" value={boundMs === null ? 'nothing' : span(boundMs)} id="bound" />
         <Fact name="hit rate" value={nodes ? hitRate(nodes) : '?'} id="hits" />
-        <Fact name="reads" value={nodes ? count(nodes.reads) : '?'} id="reads" />
+        <Fact
+          name="reads"
+          value={nodes ? count(nodes.reads) : '?'}
+          id="reads"
+          more={readsPerS === null ? '' : `${rate(readsPerS)}/s`}
+        />
         <Fact name="loads" value={nodes ? count(nodes.loads) : '?'} id="loads" />
-        <Fact name="backlog" value={backlog ? backlogText(backlog) : '?'} id="backlog" />
+        <Fact
+          name="backlog"
+          value={backlog ? count(backlog.changes) : '?'}
+          id="backlog"
+          more={
+            backlog && backlog.changes > 0 && backlog.oldestAgeMs !== null ? span(backlog.oldestAgeMs) : ''
+          }
+        />
         <Fact name="dead letters" value={deadLetters === null ? '?' : count(deadLetters)} id="dead-letters" />
       </dl>
       <p class="servers">
@@ -83,15 +96,23 @@ function hitRate({ reads, l1Hits, l2Hits }: NodesNow): string {
   return reads === 0 ? '–' : percent((l1Hits + l2Hits) / reads);
 }
 
-function backlogText({ changes, oldestAgeMs }: NonNullable<RegionNow['backlog']>): string {
-  return changes > 0 && oldestAgeMs !== null ? `${count(changes)}, ${span(oldestAgeMs)}` : count(changes);
-}
-
-function Fact({ name, value, id }: { readonly name: string; readonly value: string; readonly id: string }) {
+function Fact({
+  name,
+  value,
+  id,
+  more = '',
+}: {
+  readonly name: string;
+  readonly value: string;
+  readonly id: string;
+  readonly more?: string;
+}) {
   return (
     <div>
       <dt>{name}</dt>
-      <dd data-fact={id}>{value}</dd>
+      <dd>
+        <span data-fact={id}>{value}</span> {more && <span class="more">{more}</span>}
+      </dd>
     </div>
   );
 }

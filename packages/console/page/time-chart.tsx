@@ -3,7 +3,7 @@ import { line } from 'd3-shape';
 import { useState } from 'preact/hooks';
 import { clock } from './format.ts';
 import { regionClass, regionDash } from './region-colour.ts';
-import { useWidth } from './use-width.ts';
+import { useSize } from './use-size.ts';
 
 const HEIGHT = 190;
 const LEFT = 52;
@@ -28,14 +28,16 @@ export interface TimeChartProps {
   readonly domain: readonly [number, number];
   readonly ticks: readonly number[];
   readonly format: (value: number) => string;
+  /** At the axis. Default: `format`. */
+  readonly tick?: (value: number) => string;
   /** A line that should not be crossed, and what it means. */
   readonly limit?: { readonly value: number; readonly text: string };
 }
 
 /** Lines over time; the numbers under the pointer, or the latest, beside the names. */
 export function TimeChart(props: TimeChartProps) {
-  const { title, atMs, series, spanMs, log = false, domain, ticks, format, limit } = props;
-  const [ref, width] = useWidth<HTMLDivElement>();
+  const { title, atMs, series, spanMs, log = false, domain, ticks, format, tick = format, limit } = props;
+  const [ref, { width }] = useSize<HTMLDivElement>();
   const [pointed, setPointed] = useState<number | null>(null);
   const lastMs = atMs.at(-1) ?? 0;
   const fromMs = Math.max(lastMs - spanMs, Math.min(atMs[0] ?? lastMs, lastMs - 60_000));
@@ -73,7 +75,7 @@ export function TimeChart(props: TimeChartProps) {
               <g key={value} transform={`translate(0 ${y(value).toFixed(1)})`}>
                 <path d={`M${LEFT} 0H${width - RIGHT}`} class="grid" />
                 <text class="tick" x={LEFT - 7} y={4} text-anchor="end">
-                  {format(value)}
+                  {tick(value)}
                 </text>
               </g>
             ))}
@@ -91,7 +93,7 @@ export function TimeChart(props: TimeChartProps) {
             {limit && (
               <g transform={`translate(0 ${y(limit.value).toFixed(1)})`}>
                 <path d={`M${LEFT} 0H${width - RIGHT}`} class="limit" />
-                <text class="limit-text" x={width - RIGHT - 2} y={-4} text-anchor="end">
+                <text class="limit-text" x={LEFT + 4} y={-4}>
                   {limit.text}
                 </text>
               </g>

@@ -4,7 +4,7 @@ import { count, nines, percent } from './format.ts';
 /** What a verifier has checked. */
 export function TrustPanel({ now }: { readonly now: Now }) {
   return (
-    <section class="panel quarter" aria-labelledby="trust-title">
+    <section class="panel trust" aria-labelledby="trust-title">
       <h2 id="trust-title">Verifier</h2>
       {now.verified === null ? (
         <p class="quiet">Not running. It asks every tier as a client would, and counts who was consistent.</p>

@@ -1,9 +1,10 @@
 import { useMemo } from 'preact/hooks';
 import type { Health, Hello, LinkNow, RegionNow } from '../src/api.ts';
 import { span } from './format.ts';
+import { placeLabels } from './labels.ts';
 import { MarkShape } from './mark.tsx';
-import { layout, type Layout } from './projection.ts';
-import { useWidth } from './use-width.ts';
+import { layout, type Point } from './projection.ts';
+import { useSize } from './use-size.ts';
 
 /** With more regions only the labels of ways that are not good are drawn. */
 const LABELS_MAX = 15;
@@ -12,13 +13,14 @@ const NARROW = 560;
 /** Regions where they are, and the ways between them; the same as a table. */
 export function WorldMap({ hello }: { readonly hello: Hello }) {
   const { regions, links } = hello.now;
-  const [ref, width] = useWidth<HTMLDivElement>();
-  const height = Math.round(Math.min(430, Math.max(230, width * 0.52)));
+  const [ref, { width, height }] = useSize<HTMLDivElement>();
   const names = regions.map(({ region }) => region).join(' ');
-  const drawn = useMemo(
-    () => (width > 0 && regions.length > 0 ? layout(regions, width, height) : null),
-    [names, width, height],
-  );
+  const drawn = useMemo(() => {
+    if (width === 0 || regions.length === 0) return null;
+    const { land, at, way } = layout(regions, width, height);
+    const ways = links.map(({ a, b }) => way(a, b));
+    return { land, at, ways, labels: placeLabels(ways, [...at.values()]) };
+  }, [names, links.length, width, height]);
   return (
     <section class="panel map" aria-labelledby="map-title">
       <h2 id="map-title">Regions and the ways between them</h2>
@@ -32,17 +34,28 @@ export function WorldMap({ hello }: { readonly hello: Hello }) {
             aria-label={summary(regions, links)}
           >
             <path d={drawn.land} class="land" />
-            {links.map((link) => (
-              <Way
-                key={`${link.a} ${link.b}`}
-                link={link}
-                drawn={drawn}
-                labels={links.length <= LABELS_MAX}
+            {links.map(({ a, b, health }, i) => (
+              <path
+                key={`${a} ${b}`}
+                d={drawn.ways[i]!.d}
+                class={`way-line way-${health}`}
+                data-link={`${a} ${b}`}
+                data-health={health}
               />
             ))}
             {regions.map((region) => (
-              <Place key={region.region} region={region} drawn={drawn} narrow={width < NARROW} />
+              <Place
+                key={region.region}
+                region={region}
+                at={drawn.at.get(region.region)!}
+                narrow={width < NARROW}
+              />
             ))}
+            {links.map((link, i) =>
+              links.length <= LABELS_MAX || link.health !== 'good' ? (
+                <WayLabel key={`${link.a} ${link.b}`} link={link} at={drawn.labels[i]!} />
+              ) : null,
+            )}
           </svg>
         )}
       </div>
@@ -64,47 +77,32 @@ function summary(regions: readonly RegionNow[], links: readonly LinkNow[]): stri
 
 const WORDS: Readonly<Record<Health, string>> = { good: 'proven', late: 'nothing fresh', cut: 'CUT' };
 
-function Way({
-  link,
-  drawn,
-  labels,
-}: {
-  readonly link: LinkNow;
-  readonly drawn: Layout;
-  readonly labels: boolean;
-}) {
-  const { a, b, health, ways } = link;
-  const { d, middle } = drawn.way(a, b);
+function WayLabel({ link, at: [x, y] }: { readonly link: LinkNow; readonly at: Point }) {
+  const { health, ways } = link;
   const behind = ways.flatMap(({ behindMs }) => (behindMs === null ? [] : [behindMs]));
   const lag = behind.length === 0 ? '?' : span(Math.max(...behind));
   const text = health === 'cut' ? 'CUT' : `${lag} behind`;
   const half = text.length * 3.7 + 6;
   return (
-    <g class={`way way-${health}`} data-link={`${a} ${b}`} data-health={health}>
-      <path d={d} class="way-line" />
-      {(labels || health !== 'good') && (
-        <g transform={`translate(${middle[0].toFixed(1)} ${middle[1].toFixed(1)})`}>
-          <rect x={-half} y={-11} width={2 * half} height={20} rx={10} class="way-plate" />
-          <text class="way-label" text-anchor="middle" y={3.5}>
-            {text}
-          </text>
-        </g>
-      )}
+    <g class={`way-label way-${health}`} transform={`translate(${x.toFixed(1)} ${y.toFixed(1)})`}>
+      <rect x={-half} y={-11} width={2 * half} height={20} rx={10} />
+      <text text-anchor="middle" y={3.5}>
+        {text}
+      </text>
     </g>
   );
 }
 
 function Place({
   region,
-  drawn,
+  at: [x, y],
   narrow,
 }: {
   readonly region: RegionNow;
-  readonly drawn: Layout;
+  readonly at: Point;
   readonly narrow: boolean;
 }) {
   const { region: name, health, boundMs, role } = region;
-  const [x, y] = drawn.at.get(name)!;
   const proven = boundMs === null ? 'nothing proven' : span(boundMs);
   return (
     <g transform={`translate(${x.toFixed(1)} ${y.toFixed(1)})`} class={`place mark-${health}`}>

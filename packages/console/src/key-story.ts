@@ -1,16 +1,29 @@
 import { formatVersion, keyspaceOf } from '@tidemark/core';
-import { inspectKey, keyTimeline, type KeyView, type Mesh, type TimelineEvent } from '@tidemark/inspect';
+import {
+  assertKey,
+  inspectKey,
+  keyTimeline,
+  type KeyView,
+  type Mesh,
+  type MeshRegion,
+  type TimelineEvent,
+} from '@tidemark/inspect';
 import type { KeyStory, StoryEvent, StoryRegion } from './api.ts';
+import { momentEvents } from './story-moments.ts';
 
 /** What the page shows of the past of a key. */
 const SINCE_MS = 600_000;
 const EVENTS_MAX = 300;
+/** Nodes of far regions need a round trip. */
+const NODES_WAIT_MS = 500;
 
 /** One key, everywhere, and what happened to it lately. @throws KeyError */
 export async function keyStory(mesh: Mesh, key: string): Promise<KeyStory> {
-  const [view, timeline] = await Promise.all([
+  assertKey(key);
+  const [view, timeline, nodes] = await Promise.all([
     inspectKey(mesh, key),
     keyTimeline(mesh, key, { sinceMs: SINCE_MS }),
+    Promise.all(mesh.regions.map((each) => askThere(mesh, each, key))),
   ]);
   const { source } = view;
   return {
@@ -21,14 +34,42 @@ export async function keyStory(mesh: Mesh, key: string): Promise<KeyStory> {
     sourceReason: source.reachable ? null : source.reason,
     regions: view.regions.map((each, i) => {
       const progress = timeline.regions[i]!;
-      return storyRegion(each, progress.reachable ? progress.knowsNewest : null);
+      return { ...storyRegion(each, progress.reachable ? progress.knowsNewest : null), l1: nodes[i]!.l1 };
     }),
-    events: timeline.events.map(storyEvent).slice(-EVENTS_MAX),
+    events: [...timeline.events.map(storyEvent), ...nodes.flatMap(({ events }) => events)]
+      .toSorted((a, b) => a.atMs - b.atMs)
+      .slice(-EVENTS_MAX),
     whole: timeline.streams.every((each) => each.reachable && each.whole),
   };
 }
 
-function storyRegion(found: KeyView['regions'][number], knowsNewest: boolean | null): StoryRegion {
+interface AskedNodes {
+  readonly l1: StoryRegion['l1'];
+  readonly events: readonly StoryEvent[];
+}
+
+/** What the nodes there hold, and what they saw of it lately. Of a region that is away nothing is known. */
+async function askThere({ nats, answerMs }: Mesh, each: MeshRegion, key: string): Promise<AskedNodes> {
+  const region = each.region.id;
+  try {
+    const { roundTripMs } = await nats.server(region, answerMs);
+    // Nodes say how long ago things were: by when they answered, and that is half a round trip from here.
+    const answeredAtMs = Date.now() + roundTripMs / 2;
+    const answers = await each.asker.ask({ keys: [key] }, { waitMs: NODES_WAIT_MS });
+    const held = answers.filter(({ entries }) => entries[0]?.held === true).length;
+    return {
+      l1: answers.length === 0 ? null : { held, nodes: answers.length },
+      events: momentEvents(region, answers, key, answeredAtMs),
+    };
+  } catch {
+    return { l1: null, events: [] };
+  }
+}
+
+function storyRegion(
+  found: KeyView['regions'][number],
+  knowsNewest: boolean | null,
+): Omit<StoryRegion, 'l1'> {
   const { region } = found;
   if (!found.reachable) {
     return {
@@ -42,7 +83,6 @@ function storyRegion(found: KeyView['regions'][number], knowsNewest: boolean | n
       bytes: null,
       knowsNewest: null,
       serves: [],
-      l1: null,
     };
   }
   const { tidemark, value, serves } = found;
@@ -63,7 +103,6 @@ function storyRegion(found: KeyView['regions'][number], knowsNewest: boolean | n
       { level: 'session', served: session.served, text: session.text },
       { level: 'latest', served: latest.served, text: latest.text },
     ],
-    l1: null,
   };
 }
 

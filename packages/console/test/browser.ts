@@ -12,7 +12,10 @@ const ARGS = [
 ];
 
 export function startBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: process.env['TIDEMARK_CHROMIUM'] ?? '/usr/bin/chromium', args: ARGS });
+  return chromium.launch({
+    executablePath: process.env['TIDEMARK_CHROMIUM'] ?? '/usr/bin/chromium',
+    args: ARGS,
+  });
 }
 
 /** A page of its own, and every address that it asked. */
@@ -20,7 +23,11 @@ export async function openPage(
   browser: Browser,
   url: string,
   options: BrowserContextOptions = {},
-): Promise<{ readonly page: Page; readonly asked: readonly string[]; readonly complaints: readonly string[] }> {
+): Promise<{
+  readonly page: Page;
+  readonly asked: readonly string[];
+  readonly complaints: readonly string[];
+}> {
   const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, ...options });
   const page = await context.newPage();
   const asked: string[] = [];

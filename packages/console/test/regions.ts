@@ -1,13 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  keyspace,
-  noTelemetry,
-  type SqlExecutor,
-  startNode,
-  type TidemarkNode,
-} from '@tidemark/core';
+import { keyspace, noTelemetry, type SqlExecutor, startNode, type TidemarkNode } from '@tidemark/core';
 import { type Mesh, openMesh } from '@tidemark/inspect';
 import { natsBus } from '@tidemark/nats';
 import { migrate, postgresSource, trackTable } from '@tidemark/postgres';
@@ -54,9 +48,10 @@ export async function startRegions(): Promise<Regions> {
     return each;
   };
   const perRegion = async <T>(work: (id: Id) => Promise<T>): Promise<Record<Id, T>> =>
-    Object.fromEntries(
-      await Promise.all(IDS.map(async (id) => [id, await work(id)] as const)),
-    ) as Record<Id, T>;
+    Object.fromEntries(await Promise.all(IDS.map(async (id) => [id, await work(id)] as const))) as Record<
+      Id,
+      T
+    >;
   const through = async (server: Parameters<typeof startProxy>[0]['target']): Promise<Proxy> =>
     kept(await startProxy({ target: server }));
   const [postgres, redis, nats] = await Promise.all([
@@ -73,7 +68,8 @@ export async function startRegions(): Promise<Regions> {
   await trackTable(admin, { table: 'items', keyspace: items.name, keys: ['id'] });
   const dir = await mkdtemp(join(tmpdir(), 'tidemark-console-'));
   closing.push(() => rm(dir, { recursive: true }));
-  for (const id of IDS) await writeFile(join(dir, `${id}.json`), JSON.stringify(regionFile(id, { url, redis, nats })));
+  for (const id of IDS)
+    await writeFile(join(dir, `${id}.json`), JSON.stringify(regionFile(id, { url, redis, nats })));
   const servers = Object.fromEntries(IDS.map((id) => [id, { servers: natsUrl(nats[id]) }]));
   const nodes = await perRegion(async (region) => {
     const source = kept(
