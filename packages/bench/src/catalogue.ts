@@ -4,7 +4,7 @@ import { relayThroughput } from './mesh/relay.ts';
 import { resync } from './mesh/resync.ts';
 import { replay } from './mesh/replay.ts';
 import { warmup } from './mesh/warmup.ts';
-import { writeOverhead } from './mesh/writes.ts';
+import { writeOverhead, writeOverheadInMemory } from './mesh/writes.ts';
 import type { Scenario } from './scenario.ts';
 import { getMany } from './scenarios/get-many.ts';
 import { l1Hit } from './scenarios/l1-hit.ts';
@@ -28,6 +28,7 @@ export const SCENARIOS: readonly Scenario[] = [
   propagationRegion,
   propagationCross,
   writeOverhead,
+  writeOverheadInMemory,
   relayThroughput,
   resync,
   redisDown,

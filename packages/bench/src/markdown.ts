@@ -15,7 +15,7 @@ export function markdown(report: BenchReport): string {
   return `# Benchmarks
 
 Made by \`npm run bench -- --write-docs docs/reference\` on ${date}; do not edit. ${cpu}, ${cores} cores, ${memoryGiB} GiB, all servers and clients on
-it; Node ${node}, Redis ${redis}, NATS ${nats}, Postgres ${postgres} (without fsync). Other libraries: the versions of \`packages/bench/peers/package.json\`.
+it; Node ${node}, Redis ${redis}, NATS ${nats}, Postgres ${postgres} (without fsync, where a scenario does not say otherwise). Other libraries: the versions of \`packages/bench/peers/package.json\`.
 
 Absolute figures are those of this machine: what counts is how figures of one table compare. Each is the median over the rounds, with the
 least and the greatest; ratios are to the floor, taken within each round.

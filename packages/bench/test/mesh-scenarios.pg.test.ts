@@ -5,7 +5,7 @@ import { relayThroughput } from '../src/mesh/relay.ts';
 import { replay } from '../src/mesh/replay.ts';
 import { resync } from '../src/mesh/resync.ts';
 import { warmup } from '../src/mesh/warmup.ts';
-import { writeOverhead } from '../src/mesh/writes.ts';
+import { writeOverhead, writeOverheadInMemory } from '../src/mesh/writes.ts';
 import type { Sample, Scenario } from '../src/scenario.ts';
 import { lostMessage } from '../src/scenarios/lost-message.ts';
 
@@ -22,6 +22,7 @@ it.each([
   propagationRegion,
   propagationCross,
   writeOverhead,
+  writeOverheadInMemory,
   relayThroughput,
   resync,
   replay,

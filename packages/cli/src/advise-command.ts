@@ -40,10 +40,14 @@ async function adviseMeasured(
   if (windowMs < 1_000) throw new ConfigurationError('--window must be at least 1s');
   if (timeoutMs < 1) throw new ConfigurationError('--timeout must be at least 1ms');
   const mesh = await measureMesh({ url, timeoutMs }, windowMs / 1_000);
-  const chosen = mesh.keyspaces.filter(({ keyspace }) => flags.keyspace === undefined || keyspace === flags.keyspace);
+  const chosen = mesh.keyspaces.filter(
+    ({ keyspace }) => flags.keyspace === undefined || keyspace === flags.keyspace,
+  );
   if (chosen.length === 0) {
     const names = mesh.keyspaces.map(({ keyspace }) => keyspace).join(', ');
-    throw new MetricsError(`nobody read keyspace ${flags.keyspace!} in the last ${flags.window}, only ${names}`);
+    throw new MetricsError(
+      `nobody read keyspace ${flags.keyspace!} in the last ${flags.window}, only ${names}`,
+    );
   }
   for (const keyspace of chosen) {
     const { work, notes } = fitWorkload(mesh, keyspace, known, flagOf);

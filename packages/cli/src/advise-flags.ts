@@ -29,7 +29,10 @@ const FIELDS: Readonly<Record<keyof Workload, readonly [takes: string | null, wh
   dependencyKeys: ['count', 'how many of those there are in all (default: as many as keys)'],
   nodes: ['count', 'processes of all regions together (default: 1)'],
   regions: ['count', 'regions (default: 1)'],
-  writers: ['who', 'library: all use Tidemark; triggers: others too; outside: others, and no triggers possible (default: library)'],
+  writers: [
+    'who',
+    'library: all use Tidemark; triggers: others too; outside: others, and no triggers possible (default: library)',
+  ],
   absent: ['share', 'of reads that ask for what does not exist, 0 to 1'],
   newKeys: ['share', 'of reads that ask for a key that nobody read before, 0 to 1'],
   l1Memory: ['bytes', "that a node's L1 may take (default: 64MiB)"],
@@ -47,9 +50,15 @@ export function withWorkload(command: Command): Command {
     command.option(takes === null ? flagOf(field) : `${flagOf(field)} <${takes}>`, what);
   }
   return command
-    .option('--workload <file>', 'the same as YAML or JSON, with names such as loadCost; or a table of clusters (.csv)')
+    .option(
+      '--workload <file>',
+      'the same as YAML or JSON, with names such as loadCost; or a table of clusters (.csv)',
+    )
     .option('--cluster <name>', 'the row of such a table')
-    .option('--prometheus <url>', "measure: the Prometheus that scrapes a mesh's nodes; one advice for each keyspace")
+    .option(
+      '--prometheus <url>',
+      "measure: the Prometheus that scrapes a mesh's nodes; one advice for each keyspace",
+    )
     .option('--keyspace <name>', 'only this one of those that were measured')
     .option('--window <duration>', 'how far back to measure', '1h')
     .option('--timeout <duration>', 'how long the Prometheus may take for a query', '10s')

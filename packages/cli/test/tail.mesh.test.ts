@@ -143,7 +143,7 @@ describe('postgres', () => {
       const tracked = [{ table: 'pages', keyspace: 'page', keys: ['site', { digest: 'path' }] }];
       expect(await status()).toMatchObject([
         0,
-        { version: 6, tables: tracked, problems: [], source: { isReplica: false } },
+        { version: 7, tables: tracked, problems: [], source: { isReplica: false } },
       ]);
       await pool.query('alter table pages disable trigger user');
       expect(await status()).toMatchObject([

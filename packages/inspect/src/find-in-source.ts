@@ -121,11 +121,22 @@ export function findInSource({ view, sources, tracking }: MeshFacts): readonly F
     }
   }
   for (const { table, keyspace, statement, problem, tracked } of tracking ?? []) {
+    const trigger = `${table}: its ${statement} trigger for keyspace ${keyspace}`;
+    if (problem === 'outdated') {
+      add(
+        'trigger-outdated',
+        'note',
+        null,
+        `${trigger} is an earlier release's: it invalidates too, and takes longer`,
+        'tidemark postgres migrate, as the owner of the table, when nobody holds it',
+      );
+      continue;
+    }
     add(
       `trigger-${problem}`,
       problem === 'partial' ? 'warning' : 'error',
       null,
-      `${table}: its ${statement} trigger for keyspace ${keyspace} is ${problem === 'partial' ? 'not enabled ALWAYS' : problem}; such writes do not invalidate`,
+      `${trigger} is ${problem === 'partial' ? 'not enabled ALWAYS' : problem}; such writes do not invalidate`,
       trackCommand(tracked),
     );
   }

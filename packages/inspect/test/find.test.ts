@@ -204,6 +204,10 @@ describe('findings', () => {
           },
         ]),
     ],
+    [
+      'note trigger-outdated mesh',
+      (facts) => (facts.tracking = [{ table: 't', keyspace: 'k', statement: 'update', problem: 'outdated' }]),
+    ],
   ])('%s', (expected, breaking) => expect(found(breaking)).toEqual([expected]));
 });
 

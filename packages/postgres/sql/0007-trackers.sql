@@ -174,6 +174,7 @@ BEGIN
     'SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS %L', name, replace(replace($body$
 DECLARE
   touched integer;
+  keyed integer;
   low text;
   high text;
   named boolean;
@@ -182,21 +183,24 @@ DECLARE
 BEGIN
   -- One row that is updated is two here: what it was, and what it is.
   IF TG_OP = 'UPDATE' THEN
-    SELECT count(*), min(s.k), max(s.k) INTO touched, low, high FROM (
+    SELECT count(*), count(s.k), min(s.k), max(s.k) INTO touched, keyed, low, high FROM (
       SELECT <key> AS k FROM tidemark_new t UNION ALL SELECT <key> FROM tidemark_old t LIMIT 3
     ) s;
   ELSIF TG_OP = 'INSERT' THEN
-    SELECT count(*), min(s.k), max(s.k) INTO touched, low, high FROM (SELECT <key> AS k FROM tidemark_new t LIMIT 3) s;
+    SELECT count(*), count(s.k), min(s.k), max(s.k) INTO touched, keyed, low, high
+    FROM (SELECT <key> AS k FROM tidemark_new t LIMIT 3) s;
   ELSIF TG_OP = 'DELETE' THEN
-    SELECT count(*), min(s.k), max(s.k) INTO touched, low, high FROM (SELECT <key> AS k FROM tidemark_old t LIMIT 3) s;
+    SELECT count(*), count(s.k), min(s.k), max(s.k) INTO touched, keyed, low, high
+    FROM (SELECT <key> AS k FROM tidemark_old t LIMIT 3) s;
   ELSE
     PERFORM tidemark.bump_rows(NULL, ARRAY[<keyspace>]);
     RETURN NULL;
   END IF;
-  IF touched < 3 AND (low = high) IS NOT FALSE THEN
-    IF low IS NOT NULL THEN
-      named := tidemark.bump_key(low, TG_OP = 'DELETE');
-    END IF;
+  IF touched = 0 THEN
+    RETURN NULL;
+  END IF;
+  IF touched < 3 AND keyed = touched AND low = high THEN
+    named := tidemark.bump_key(low, TG_OP = 'DELETE');
     RETURN NULL;
   END IF;
   IF TG_OP <> 'DELETE' THEN

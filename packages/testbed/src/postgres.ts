@@ -22,11 +22,10 @@ export interface PostgresServer extends Server {
   restore(backup: PostgresBackup, options?: RestoreOptions): Promise<void>;
 }
 
+/** Durability that only matters when the machine itself fails. */
+const FORGETFUL: Readonly<Record<string, string>> = { fsync: 'off', full_page_writes: 'off' };
 /** What a throw-away server does differently; everything else is `deploy/`'s. */
 const TEST_SETTINGS: Readonly<Record<string, string>> = {
-  // Durability that only matters when the machine itself fails.
-  fsync: 'off',
-  full_page_writes: 'off',
   // For base backups and standbys, which may come back late.
   wal_keep_size: '64MB',
   // In the data folder, so that nothing is left when the server is killed.
@@ -38,6 +37,8 @@ let databases = 0;
 export interface PostgresOptions {
   /** Server settings over those of `deploy/postgres/postgresql.conf`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Its data are on a disk, and a commit waits for it, as in production. Default false. */
+  readonly durable?: boolean;
 }
 
 /** Starts a Postgres from `deploy/postgres/postgresql.conf`, as an unprivileged user when this is root. */
@@ -56,9 +57,11 @@ export async function launchPostgres(
   options: PostgresOptions,
   create: (cluster: string) => Promise<void> = (cluster) => createCluster(cluster, binaries, runAs),
 ): Promise<PostgresServer> {
-  const settings = { ...TEST_SETTINGS, ...options.settings };
+  const { durable = false } = options;
+  const settings = { ...(durable ? {} : FORGETFUL), ...TEST_SETTINGS, ...options.settings };
   const server = await startServer({
     name: 'postgres',
+    onDisk: durable,
     stopSignal: 'SIGINT', // Does not wait for clients.
     orphanSignal: 'SIGQUIT',
     url: (port) => databaseUrl(port, 'postgres'),

@@ -41,6 +41,8 @@ export interface ServerKind {
   /** Asks the server, over its own protocol, whether it serves; false or rejects when not yet. */
   ready(port: number): Promise<boolean>;
   url(port: number): string;
+  /** Its data must be on a disk, not in memory. */
+  readonly onDisk?: boolean;
   /** In the log of a start that failed: it only came too soon after a kill. */
   readonly tooSoon?: RegExp;
   /** Frees what a killed server left in the system; it is not running. */
@@ -57,7 +59,7 @@ export interface ServerPlace {
 export async function startServer(kind: ServerKind): Promise<Server> {
   for (let attempt = 1; ; attempt += 1) {
     const claim = await claimPort();
-    const dir = await makeTempDir(kind.name);
+    const dir = await makeTempDir(kind.name, kind.onDisk);
     const server = new ServerProcess(kind, dir, claim.port, async () => {
       await removeTempDir(dir);
       await claim.release();

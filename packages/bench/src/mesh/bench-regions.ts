@@ -55,8 +55,14 @@ export class BenchRegions {
     this.#opened = opened;
   }
 
-  static async start(ids: readonly string[], oneWayMs = 0, rows = 10_000): Promise<BenchRegions> {
-    const postgres = await startPostgres();
+  /** @param durable whether a commit waits for a disk */
+  static async start(
+    ids: readonly string[],
+    oneWayMs = 0,
+    rows = 10_000,
+    durable = false,
+  ): Promise<BenchRegions> {
+    const postgres = await startPostgres({ durable });
     const opened: Closable[] = [postgres];
     const nats = new Map<string, Server>();
     const redis = new Map<string, Server>();
