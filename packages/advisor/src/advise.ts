@@ -12,7 +12,7 @@ import { type Facts, type Verdict, invalidatingWrites } from './rules/rule.ts';
 import { ttlOnlyFits } from './rules/ttl-only.ts';
 import { writeThrough } from './rules/write-through.ts';
 import { snippetOf } from './snippet.ts';
-import { counted, durationText, percent, perSecond } from './words.ts';
+import { counted, percent, perSecond, spanText } from './words.ts';
 import type { Workload } from './workload.ts';
 
 /** Of the five choices the first that fits, in the order of `CHOICES`, with what it brings and why the others don't. */
@@ -74,7 +74,7 @@ function candidateOf(choice: Choice, facts: Facts): Candidate {
 
 /** Nothing proves anything where nobody tells of writes. */
 function ttlIsTheBound({ plan }: Candidate): ConsistencyProposal {
-  return { level: 'eventual', why: `a value is at most its TTL old, ${durationText(plan.ttlS)}, and no read asks for more` };
+  return { level: 'eventual', why: `a value is at most its TTL old, ${spanText(plan.ttlS)}, and no read asks for more` };
 }
 
 function alternative(
@@ -106,7 +106,7 @@ function moreReasons(facts: Facts, choice: Choice, { level, why: promise }: Cons
   if (work.dependencies > 0 && choice !== 'ttl-only') {
     const all = dependencyRate(work) * work.keys;
     reasons.push(
-      `each value is made from ${work.dependencies} other keys: they make values stale ${perSecond(all)} times, own writes ${perSecond(work.writes)}`,
+      `each value is made from ${work.dependencies} other keys: they make values stale ${counted(all)} times a second, own writes ${counted(work.writes)} times`,
     );
   }
   if (choice === 'cache-aside') {

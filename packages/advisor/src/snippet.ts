@@ -17,7 +17,7 @@ export function snippetOf(work: Workload, choice: Choice, proposal: Proposal): s
     '});',
     'const node = await startNode({',
     `  keyspaces: [${camel(work.name)}], …`,
-    ...(l1 ? [`  l1EntriesMax: ${grouped(l1.entriesMax)},`, `  l1BytesMax: ${grouped(l1.bytesMax)}, // ${counted(l1.bytesMax / 1_024 ** 2)} MiB`] : []),
+    ...(l1 ? [`  l1EntriesMax: ${grouped(l1.entriesMax)}, // for this keyspace: add what others need`, `  l1BytesMax: ${grouped(l1.bytesMax)}, // ${counted(l1.bytesMax / 1_024 ** 2)} MiB`] : []),
     '});',
     readOf(work, proposal),
   ];

@@ -26,3 +26,9 @@ export function durationText(seconds: number): `${number}${'ms' | 's' | 'm' | 'h
   for (const [unit, length] of UNITS) if (seconds >= length && seconds % length === 0) return `${seconds / length}${unit}`;
   return `${Math.round(seconds * 1_000)}ms`;
 }
+
+/** `2 s`, `9.7 h`: for prose. */
+export function spanText(seconds: number): string {
+  const [unit, length] = UNITS.find(([, each]) => seconds >= each) ?? ['ms', 0.001];
+  return `${counted(seconds / length)} ${unit}`;
+}

@@ -6,26 +6,38 @@ import { bytesOf, millisecondsOf, plainNumber, ratePerS } from './units.ts';
 const WRITERS = ['library', 'triggers', 'outside'] as const;
 const KEYS_MAX = 1e12;
 
-const text = (unit: (value: number | string) => number | undefined, example: string) =>
+interface Range {
+  readonly from: number;
+  readonly to: number;
+  readonly whole?: boolean;
+}
+
+/** What people write, or a number; within a range. */
+const quantity = (unit: (value: number | string) => number | undefined, example: string, range: Range) =>
   z.union([z.number(), z.string()]).transform((value, context) => {
-    const number = unit(value);
-    if (number !== undefined && Number.isFinite(number)) return number;
-    context.addIssue({ code: 'custom', message: `${JSON.stringify(value)} is not understood; write ${example}` });
+    const amount = unit(value);
+    const wrong = amount === undefined ? `is not understood; write ${example}` : outside(amount, range);
+    if (amount !== undefined && wrong === null) return amount;
+    context.addIssue({ code: 'custom', message: `${JSON.stringify(value)} ${wrong}` });
     return z.NEVER;
   });
-const rate = text(ratePerS, 'a rate such as 5000/s, 20/min, or a number of them a second').pipe(
-  z.number().min(0).max(1e12),
-);
-const duration = text(millisecondsOf, 'a duration such as 800us, 8ms, 2s, 5m').pipe(z.number().min(0).max(1e12));
-const size = text(bytesOf, 'bytes such as 600, 4KiB, 64MiB').pipe(z.number().min(0).max(1e15));
-const number = text(plainNumber, 'a number');
-const count = number.pipe(z.number().int().min(1).max(KEYS_MAX));
-const share = number.pipe(z.number().min(0).max(1));
-const exponent = number.pipe(z.number().min(0).max(5));
+
+function outside(amount: number, { from, to, whole }: Range): string | null {
+  if (amount >= from && amount <= to && (!whole || Number.isInteger(amount))) return null;
+  return `must be ${whole ? 'a whole number ' : ''}from ${from} to ${to.toLocaleString('en-GB')}`;
+}
+
+const rate = quantity(ratePerS, 'a rate such as 5000/s, 20/min, or a number of them a second', { from: 0, to: 1e12 });
+const duration = quantity(millisecondsOf, 'a duration such as 800us, 8ms, 2s, 5m', { from: 0, to: 1e11 });
+const size = quantity(bytesOf, 'bytes such as 600, 4KiB, 64MiB', { from: 0, to: 1e15 });
+const number = (range: Range) => quantity(plainNumber, 'a number', range);
+const count = number({ from: 1, to: KEYS_MAX, whole: true });
+const share = number({ from: 0, to: 1 });
+const exponent = number({ from: 0, to: 5 });
 
 const SHAPE = z.strictObject({
   /** Of the keyspace; for the snippet. */
-  name: z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/, 'is a name of a keyspace: a-z 0-9 - _').default('item'),
+  name: z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/, 'must be a name that a keyspace may have: a letter, then a-z 0-9 - _').default('item'),
   /** Reads a second, of all nodes. */
   reads: rate,
   /** Writes a second to the rows that are cached. */
@@ -45,14 +57,14 @@ const SHAPE = z.strictObject({
   /** Whether users must see their own writes in every region. */
   readYourWrites: z.boolean().default(false),
   /** Other keys that a value is made from (`dependsOn`). */
-  dependencies: number.pipe(z.number().int().min(0).max(64)).default(0),
+  dependencies: number({ from: 0, to: 64, whole: true }).default(0),
   /** Writes a second to all of those; left out: each is written as often as an average key. */
   dependencyWrites: rate.optional(),
   /** How many of those there are in all; left out: as many as keys. */
   dependencyKeys: count.optional(),
-  /** Processes of all regions together. */
-  nodes: number.pipe(z.number().int().min(1).max(1e6)).default(1),
-  regions: number.pipe(z.number().int().min(1).max(1_000)).default(1),
+  /** Processes of all regions together; left out: one in each. */
+  nodes: number({ from: 1, to: 1e6, whole: true }).optional(),
+  regions: number({ from: 1, to: 1_000, whole: true }).default(1),
   /** `library`: all through Tidemark; `triggers`: others too, on tables that may have triggers; `outside`: others, and no triggers. */
   writers: z.enum(WRITERS).default('library'),
   /** Share of reads that ask for what does not exist. */
@@ -62,11 +74,11 @@ const SHAPE = z.strictObject({
   /** Memory that an L1 may take. */
   l1Memory: size.default(64 * 1_024 ** 2),
   /** Of a million queries of the source. */
-  pricePerMillion: number.pipe(z.number().min(0).max(1e9)).optional(),
+  pricePerMillion: number({ from: 0, to: 1e9 }).optional(),
 });
 
 /** Traffic as the model takes it: rates per second, times in ms, sizes in bytes. */
-export type Workload = Readonly<z.output<typeof SHAPE>>;
+export type Workload = Readonly<z.output<typeof SHAPE> & { readonly nodes: number }>;
 /** Traffic as people write it: `5000/s`, `8ms`, `4KiB`. */
 export type WorkloadInput = z.input<typeof SHAPE>;
 
@@ -77,12 +89,13 @@ export const WORKLOAD_FIELDS: readonly (keyof Workload)[] = Object.keys(SHAPE.sh
 export function workload(input: unknown, nameOf: (field: string) => string = String): Workload {
   const { data, error } = SHAPE.safeParse(input);
   if (error) throw describe(error.issues[0]!, nameOf);
-  if (data.nodes < data.regions) {
-    const message = `${data.nodes} nodes can't be in ${data.regions} regions; count the nodes of all regions together`;
+  const { regions, nodes = regions } = data;
+  if (nodes < regions) {
+    const message = `${nodes} nodes can't be in ${regions} regions; count the nodes of all regions together`;
     throw new WorkloadError(nameOf('nodes'), message);
   }
   if (data.absent + data.newKeys > 1) throw new WorkloadError(nameOf('absent'), 'with newKeys is more than all reads');
-  return data;
+  return { ...data, nodes };
 }
 
 function describe(issue: z.core.$ZodIssue, nameOf: (field: string) => string): WorkloadError {
@@ -91,6 +104,7 @@ function describe(issue: z.core.$ZodIssue, nameOf: (field: string) => string): W
     const known = WORKLOAD_FIELDS.map(nameOf).join(', ');
     return new WorkloadError(null, `there is no ${issue.keys.map(nameOf).join(', ')}; a workload has ${known}`);
   }
+  if (issue.code === 'invalid_value') return new WorkloadError(field, `must be one of ${issue.values.join(', ')}`);
   if (issue.code === 'invalid_union' || issue.code === 'invalid_type') {
     const missing = issue.input === undefined ? 'is missing, and can not be guessed' : 'is of a type that does not fit';
     return new WorkloadError(field, `${missing}; see docs/reference/advisor.md`);

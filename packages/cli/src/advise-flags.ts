@@ -27,7 +27,7 @@ const FIELDS: Readonly<Record<keyof Workload, readonly [takes: string | null, wh
   dependencies: ['count', 'other keys that each value is made from (dependsOn)'],
   dependencyWrites: ['rate', 'writes to all of those (default: each as often as an average key)'],
   dependencyKeys: ['count', 'how many of those there are in all (default: as many as keys)'],
-  nodes: ['count', 'processes of all regions together (default: 1)'],
+  nodes: ['count', 'processes of all regions together (default: one in each region)'],
   regions: ['count', 'regions (default: 1)'],
   writers: [
     'who',

@@ -2,7 +2,8 @@ import { meanLife } from './lifetime.ts';
 
 const KEEP_S_MIN = 1e-9;
 const KEEP_S_MAX = 1e12;
-const STEPS = 50;
+/** Halvings: to within a hundred-thousandth. */
+const STEPS = 24;
 
 /**
  * For how long an LRU of `entries` keeps what is not read again: Che's characteristic time (Che, Tung, Wang,

@@ -19,17 +19,17 @@ export function clusterWorkload(row: ClusterTraffic): WorkloadInput {
   if (row.reads === 0)
     throw new WorkloadError('operations', `of ${row.cluster} has no reads: there is nothing to say of its hits`);
   const keys = row.keys ?? Math.max(1, Math.round((row.requests * WINDOW_S) / row.meanFrequency));
-  const pushed = isPushed(row);
   return {
     name: row.cluster,
     reads: row.requests * row.reads,
-    writes: row.requests * (row.deletes + (pushed ? row.writes : 0)),
+    // Fills too: the table does not tell them apart. With a TTL alone, as there, it makes no difference.
+    writes: row.requests * (row.deletes + row.writes),
     keys,
     zipf: row.zipf ?? ZIPF_UNKNOWN,
     valueBytes: row.valueBytes,
     staleness: Math.min(...row.ttls.map(({ ttlS }) => ttlS)) * 1_000,
     // Who puts a value there makes the first request to its key.
-    newKeys: pushed ? 0 : row.firstRequests,
+    newKeys: isPushed(row) ? 0 : row.firstRequests,
   };
 }
 

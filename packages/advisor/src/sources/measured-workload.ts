@@ -1,5 +1,6 @@
 import { predict } from '../model/predict.ts';
 import { ENTRY_BYTES } from '../propose/l1.ts';
+import { counted, percent } from '../words.ts';
 import { type Workload, workload } from '../workload.ts';
 import type { MeasuredKeyspace, MeasuredMesh } from './measured.ts';
 
@@ -13,6 +14,7 @@ export interface FittedWorkload {
 const DEFAULT_TTL_S = 300;
 const KEYS_LOG_MAX = Math.log(1e12);
 const STEPS = 50;
+const VALUE_BYTES_MIN = 50;
 
 /**
  * Metrics say how much is read and who answered, not how many keys there are, nor which keyspace was written: those are what the
@@ -31,39 +33,48 @@ export function fitWorkload(
   const writes = loads === 0 ? 0 : (mesh.invalidations * measured.loads) / loads;
   if (known['writes'] === undefined && mesh.keyspaces.length > 1)
     notes.push('metrics do not say which keyspace was written: the invalidations are shared out by loads (say --writes if you know better)');
+  const { entryBytes } = mesh;
   const asMeasured = {
     name: measured.keyspace,
     reads: measured.reads,
     writes,
-    keys: Math.max(1, Math.round(mesh.l1Entries)),
+    // L1 holds at least what was read lately; of several keyspaces it does not say which.
+    keys: mesh.keyspaces.length === 1 ? Math.max(1, Math.round(mesh.l1Entries)) : 1,
     nodes: mesh.nodes,
     regions: mesh.regions,
     ...(measured.loadMs !== null && { loadCost: measured.loadMs }),
-    ...(mesh.entryBytes !== null && { valueBytes: Math.max(1, mesh.entryBytes - ENTRY_BYTES) }),
+    ...(entryBytes !== null && { valueBytes: Math.max(VALUE_BYTES_MIN, Math.round(entryBytes - ENTRY_BYTES)) }),
   };
   const work = workload({ ...asMeasured, ...known }, nameOf);
   if (known['keys'] !== undefined) return { work, notes };
   const fitted = fit(work, measured);
-  notes.push(`${fitted.keys.toLocaleString('en-GB')} keys explain the misses that were measured (say --keys if you know better)`);
-  return { work: fitted, notes };
+  notes.push(fitted.note);
+  return { work: fitted.work, notes };
 }
 
-/** More keys mean more misses; where even the fewest mean too many, fewer of the writes met a key that anybody reads. */
-function fit(work: Workload, { misses, ttlS }: MeasuredKeyspace): Workload {
-  const missesOf = (changed: Partial<Workload>): number =>
-    predict({ ...work, ...changed }, {
-      ttlS: ttlS ?? DEFAULT_TTL_S,
-      negativeTtlS: Math.min(ttlS ?? DEFAULT_TTL_S, 10),
-      onWrite: 'invalidate',
-      invalidated: true,
-      l1Entries: 0,
-    }).misses;
-  if (missesOf({}) > misses) {
-    const share = bisect(0, 1, (part) => missesOf({ writes: work.writes * part }) < misses);
-    return { ...work, writes: work.writes * share };
+/** More keys mean more misses; where even the fewest mean too many, some writes met keys that nobody reads. */
+function fit(work: Workload, measured: MeasuredKeyspace): { readonly work: Workload; readonly note: string } {
+  const missesOf = (changed: Partial<Workload>): number => missesAsNow({ ...work, ...changed }, measured);
+  const { misses } = measured;
+  if (missesOf({}) <= misses) {
+    const log = bisect(Math.log(work.keys), KEYS_LOG_MAX, (each) => missesOf({ keys: Math.round(Math.exp(each)) }) < misses);
+    const keys = Math.round(Math.exp(log));
+    return { work: { ...work, keys }, note: `${counted(keys)} keys explain the misses that were measured (say --keys if you know better)` };
   }
-  const log = bisect(Math.log(work.keys), KEYS_LOG_MAX, (each) => missesOf({ keys: Math.round(Math.exp(each)) }) < misses);
-  return { ...work, keys: Math.round(Math.exp(log)) };
+  if (missesOf({ writes: 0 }) > misses)
+    return { work, note: `the model expects ${percent(missesOf({}))} of misses, and ${percent(misses)} were measured: reads come closer together than by chance` };
+  const share = bisect(0, 1, (part) => missesOf({ writes: work.writes * part }) < misses);
+  return {
+    work: { ...work, writes: work.writes * share },
+    note: `${percent(share)} of the invalidations explain the misses that were measured: the others met keys that nobody reads`,
+  };
+}
+
+/** With the TTL that was measured. */
+function missesAsNow(work: Workload, { ttlS }: MeasuredKeyspace): number {
+  const now = ttlS ?? DEFAULT_TTL_S;
+  const plan = { ttlS: now, negativeTtlS: now, onWrite: 'invalidate', invalidated: true, l1Entries: 0 } as const;
+  return predict(work, plan).misses;
 }
 
 /** Where a predicate that holds below something ends to hold. */

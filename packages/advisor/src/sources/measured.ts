@@ -32,6 +32,8 @@ export interface MeasuredMesh {
   readonly keyspaces: readonly MeasuredKeyspace[];
 }
 
+const LATELY_S = 300;
+
 /** Reads what nodes export (docs/reference/telemetry.md), as the mean over the window. @throws MetricsError */
 export async function measureMesh(options: PrometheusOptions, windowS: number): Promise<MeasuredMesh> {
   const range = `[${Math.max(1, Math.round(windowS))}s]`;
@@ -52,14 +54,17 @@ export async function measureMesh(options: PrometheusOptions, windowS: number): 
     byKeyspace('tidemark_fill_ttl_count'),
     byKeyspace('tidemark_fill_ttl_sum'),
   ]);
+  // A scrape that failed is no node that went away.
+  const lately = (gauge: string): string => `last_over_time(${gauge}[${Math.min(Math.ceil(windowS), LATELY_S)}s])`;
+  const l1 = lately('tidemark_l1_entries');
   const [regions, nodes, applied, published, entries, bytes, fullest] = await Promise.all([
-    one('count(count by (tidemark_region) (tidemark_l1_entries))'),
-    one('count(count by (tidemark_region, tidemark_node) (tidemark_l1_entries))'),
+    one(`count(count by (tidemark_region) (${l1}))`),
+    one(`count(count by (tidemark_region, tidemark_node) (${l1}))`),
     one(`max(sum by (tidemark_region) (rate(tidemark_applied_total${range})))`),
     one(`sum(rate(tidemark_published_total{tidemark_ok="true"}${range}))`),
-    one('sum(tidemark_l1_entries)'),
-    one('sum(tidemark_l1_size)'),
-    one('max(tidemark_l1_entries)'),
+    one(`sum(${l1})`),
+    one(`sum(${lately('tidemark_l1_size')})`),
+    one(`max(${l1})`),
   ]);
   const names = [...new Set(reads.map(({ labels }) => labels['tidemark_keyspace'] ?? ''))].toSorted();
   const keyspaces = names
