@@ -88,7 +88,7 @@ export const WORKLOAD_FIELDS: readonly (keyof Workload)[] = Object.keys(SHAPE.sh
 /** @param nameOf how the one who reads the error calls a field */
 export function workload(input: unknown, nameOf: (field: string) => string = String): Workload {
   const { data, error } = SHAPE.safeParse(input);
-  if (error) throw describe(error.issues[0]!, nameOf);
+  if (error) throw describe(input, error.issues[0]!, nameOf);
   const { regions, nodes = regions } = data;
   if (nodes < regions) {
     const message = `${nodes} nodes can't be in ${regions} regions; count the nodes of all regions together`;
@@ -98,7 +98,10 @@ export function workload(input: unknown, nameOf: (field: string) => string = Str
   return { ...data, nodes };
 }
 
-function describe(issue: z.core.$ZodIssue, nameOf: (field: string) => string): WorkloadError {
+function describe(
+  input: unknown,
+  issue: z.core.$ZodIssue,
+  nameOf: (field: string) => string): WorkloadError {
   const field = issue.path.length === 0 ? null : nameOf(String(issue.path[0]));
   if (issue.code === 'unrecognized_keys') {
     const known = WORKLOAD_FIELDS.map(nameOf).join(', ');
@@ -106,7 +109,8 @@ function describe(issue: z.core.$ZodIssue, nameOf: (field: string) => string): W
   }
   if (issue.code === 'invalid_value') return new WorkloadError(field, `must be one of ${issue.values.join(', ')}`);
   if (issue.code === 'invalid_union' || issue.code === 'invalid_type') {
-    const missing = issue.input === undefined ? 'is missing, and can not be guessed' : 'is of a type that does not fit';
+    const given: unknown = issue.path.length === 0 ? input : Reflect.get(input as object, issue.path[0]!);
+    const missing = given === undefined ? 'is missing, and can not be guessed' : 'is of a type that does not fit';
     return new WorkloadError(field, `${missing}; see docs/reference/advisor.md`);
   }
   return new WorkloadError(field, issue.message);

@@ -5,15 +5,15 @@ export interface KeyClass {
 }
 
 /** The hottest ranks stand for themselves. */
-const EXACT_RANKS = 1_024;
+const EXACT_RANKS = 256;
 /** Classes for each doubling of the rank after those. */
 const CLASSES_PER_DOUBLING = 16;
 
 /**
  * Zipf's law over `keys` keys: the key of rank k is read in proportion to k^-alpha (Breslau et al., "Web caching and
- * Zipf-like distributions", INFOCOM 1999). Ranks beyond 1,024 are put together in classes within which rates differ by
+ * Zipf-like distributions", INFOCOM 1999). Ranks beyond 256 are put together in classes within which rates differ by
  * at most 4.4 % times alpha; a class holds the integral of x^-alpha over its ranks (midpoint rule), so that 10^9 keys are some
- * 1,400 classes.
+ * 600 classes.
  */
 export function zipfClasses(keys: number, alpha: number): KeyClass[] {
   const classes: { keys: number; weight: number }[] = [];

@@ -21,9 +21,21 @@ export function proposeL1(work: Workload, plan: Plan): L1Size | null {
   const entryBytes = ENTRY_BYTES + work.valueBytes;
   const most = Math.min(ENTRIES_MAX, work.keys, Math.floor(work.l1Memory / entryBytes));
   const hits = (l1Entries: number): number => predict(work, { ...plan, l1Entries }).l1;
-  if (most < 1 || hits(most) < WORTH_SHARE) return null;
-  const entriesMax = steps(most).find((entries) => hits(most) - hits(entries) <= WORTH_SHARE) ?? roundDown(most);
+  const best = most < 1 ? 0 : hits(most);
+  if (best < WORTH_SHARE) return null;
+  const entriesMax = firstThat(steps(most), (entries) => best - hits(entries) <= WORTH_SHARE) ?? roundDown(most);
   return { entriesMax, bytesMax: Math.ceil(entriesMax * entryBytes) };
+}
+
+/** The first that is good enough, where all after it are too. */
+function firstThat(sizes: readonly number[], isEnough: (size: number) => boolean): number | undefined {
+  let low = 0;
+  for (let high = sizes.length; low < high;) {
+    const middle = (low + high) >> 1;
+    if (isEnough(sizes[middle]!)) high = middle;
+    else low = middle + 1;
+  }
+  return sizes[low];
 }
 
 function steps(most: number): number[] {
