@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { program } from '../src/main.ts';
+import { leaves } from './leaves.ts';
 import { run } from './run.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -20,19 +20,6 @@ const SHARED = new Set([
   'url',
   'help',
 ]);
-
-/** Commands that do something, by the words that call them. */
-function leaves(
-  command: Command,
-  words: readonly string[] = [],
-): { words: readonly string[]; command: Command }[] {
-  const inside = command
-    .createHelp()
-    .visibleCommands(command)
-    .filter((each) => each.name() !== 'help');
-  if (inside.length === 0) return [{ words, command }];
-  return inside.flatMap((each) => leaves(each, [...words, each.name()]));
-}
 
 const commands = leaves(program());
 const sections = new Map(
