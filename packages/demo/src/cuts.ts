@@ -9,6 +9,8 @@ import type { Propagation } from './propagation.ts';
 import type { CutReport } from './report.ts';
 
 const CONVERGE_POLL_MS = 5;
+/** Reads at once: all at once would be a herd of its own after a long cut. */
+const CONVERGE_BATCH = 200;
 
 /** Who takes part in a run, and has to know of a cut. */
 export interface Parties {
@@ -86,12 +88,14 @@ export class Cuts {
     let left = nodes.flatMap((node) => owed.map((id) => ({ node, id })));
     while (left.length > 0) {
       if (performance.now() - healedAtMs > CONVERGE_MAX_MS) return null;
-      const current = await Promise.all(
-        left.map(async ({ node, id }) => {
+      const current: boolean[] = [];
+      for (let from = 0; from < left.length; from += CONVERGE_BATCH) {
+        const batch = left.slice(from, from + CONVERGE_BATCH).map(async ({ node, id }) => {
           const city = await node.get(cities, { id }).catch(() => null);
           return city !== null && city.revision >= oracle.revisionBefore(id, healedAtMs);
-        }),
-      );
+        });
+        current.push(...(await Promise.all(batch)));
+      }
       left = left.filter((_, i) => !current[i]);
       if (left.length > 0) await sleep(CONVERGE_POLL_MS, undefined, { signal });
     }

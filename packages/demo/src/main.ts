@@ -39,7 +39,7 @@ const command = new Command('npm start --')
   )
   .option('--duration <time>', 'how long to work, for example 45s or 2m (default: 20s)', parseDuration)
   .option('--by-hand', `cuts nothing by itself; stdin says ${HAND_HELP} (default: no end by time)`)
-  .option('--readers <count>', 'readers on each node', parseReaders, READERS)
+  .option('--readers <count>', 'readers on each node; its writer keeps pace', parseReaders, READERS)
   .option('--seed <number>', 'fixes what the readers and writers do', parseSeed, 1)
   .option(
     '--regions <dir>',

@@ -11,6 +11,8 @@ import { type Random, seededRandom, weightedPicker } from './random.ts';
 /** The promise that the demo's bounded reads ask for. */
 const BOUND_MS = 2_000;
 
+/** For one node; with fewer of them its writer writes less often too. */
+const READERS_USUAL = 64;
 const READER_PAUSE_MS = 40;
 const WRITER_PAUSE_MS = 80;
 
@@ -30,7 +32,7 @@ export interface WorkloadCounts {
 
 export interface WorkloadSize {
   readonly seed: number;
-  /** On each node; one writer comes with them. */
+  /** On each node; its writer keeps pace with them. */
   readonly readers: number;
 }
 
@@ -63,6 +65,7 @@ export class Workload {
 
   start(): void {
     const { seed, readers } = this.#size;
+    const writerPauseMs = (WRITER_PAUSE_MS * READERS_USUAL) / readers;
     // Every reader and writer waits on it while it pauses.
     setMaxListeners(this.#nodes.length * (readers + 1), this.#stopping.signal);
     this.#nodes.forEach((each, i) => {
@@ -74,7 +77,7 @@ export class Workload {
         );
       }
       this.#running.push(
-        this.#loop(WRITER_PAUSE_MS, random, () => this.#write(each, this.#ids[pick()]!, random)),
+        this.#loop(writerPauseMs, random, () => this.#write(each, this.#ids[pick()]!, random)),
       );
     });
   }

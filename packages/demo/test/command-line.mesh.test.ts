@@ -28,7 +28,7 @@ const WAIT = { timeout: 20_000, interval: 100 };
 const TIMEOUT = ['--timeout', '2s'];
 /** Who waits without a bound waits for longer, also on a busy machine. */
 const CUT_MAX_MS = 30_000;
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let demo: RunningDemo;
 let admin: pg.Pool;

@@ -46,7 +46,7 @@ export class RunningDemo {
 
   /** Resolves when its readers and writers are at work. */
   static async start(): Promise<RunningDemo> {
-    const args = [START, '--services', '--by-hand', '--readers', '1', '--json'];
+    const args = [START, '--services', '--by-hand', '--readers', '2', '--json'];
     const demo = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] });
     const lines: string[] = [];
     createInterface(demo.stderr).on('line', (line) => void lines.push(line));

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { run, say, Stop } from './run.mjs';
 
-/** @typedef {'redis' | 'nats' | 'postgres' | 'prometheus' | 'spin' | 'chromium'} Service */
+/** @typedef {'redis' | 'nats' | 'postgres' | 'prometheus' | 'spin' | 'chromium' | 'shells'} Service */
 
 /** @type {Readonly<Record<Service, { binaries: readonly string[], apt: string, brew: string }>>} */
 const SERVICES = {
@@ -14,6 +14,12 @@ const SERVICES = {
   prometheus: { binaries: ['prometheus', 'promtool'], apt: 'prometheus', brew: 'prometheus' },
   // No server: what the console's page is tried in. Its text needs a font.
   chromium: { binaries: ['chromium'], apt: 'chromium fonts-dejavu-core', brew: 'chromium' },
+  // What completion is tried in, and what gives it a terminal.
+  shells: {
+    binaries: ['bash', 'zsh', 'fish', 'script'],
+    apt: 'bash zsh fish bsdutils',
+    brew: 'bash zsh fish',
+  },
   // No server: the model checker, and the compiler of what it generates.
   spin: { binaries: ['spin', 'gcc'], apt: 'spin gcc libc6-dev', brew: 'spin' },
 };

@@ -10,7 +10,7 @@ const WATCHDOGS_MAX_MS = 15_000;
 
 await main(async () => {
   await ensureNpm();
-  await ensureServices(['redis', 'nats', 'postgres', 'prometheus', 'spin', 'chromium']);
+  await ensureServices(['redis', 'nats', 'postgres', 'prometheus', 'spin', 'chromium', 'shells']);
   // Every process that starts servers has a watchdog, which keeps a file here until it has cleaned up.
   const watchdogs = mkdtempSync(join(tmpdir(), 'tidemark-watchdogs-'));
   try {
