@@ -18,6 +18,8 @@ interface OtlpSpan {
   readonly startTimeUnixNano: string;
   readonly attributes: readonly { readonly key: string; readonly value: Value }[];
   readonly links?: readonly { readonly traceId: string; readonly spanId: string }[];
+  readonly events?: readonly object[];
+  readonly status?: { readonly message?: string };
 }
 
 /** A span as it came over the wire. */

@@ -1,6 +1,7 @@
 import type { Attributes, Meter } from '@opentelemetry/api';
 import type { EngineEvent } from '@tidemark/core';
 import { readCounts } from './read-counts.ts';
+import { familyOf } from './reason-family.ts';
 
 /** Seconds: from a Redis round trip to a hard timeout. */
 const SHORT = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -103,7 +104,7 @@ export function engineMetrics(meter: Meter, identity: Attributes): (event: Engin
         horizonAtMs = event.atMs;
         return undefined;
       case 'gap':
-        return gaps.add(1, of({ 'tidemark.from': event.from, 'tidemark.reason': family(event.reason) }));
+        return gaps.add(1, of({ 'tidemark.from': event.from, 'tidemark.reason': familyOf(event.reason) }));
       case 'resync':
         resynced.add(event.changes, identity);
         return resyncs.record(event.ms / 1_000, of({ 'tidemark.ok': event.ok }));
@@ -137,9 +138,4 @@ export function engineMetrics(meter: Meter, identity: Attributes): (event: Engin
         return coverage.record(event.coverage, identity);
     }
   };
-}
-
-/** What a reason says before it quotes anything. */
-function family(reason: string): string {
-  return reason.split(':', 1)[0]!;
 }

@@ -7,15 +7,16 @@ import {
   metrics,
   propagation,
   ROOT_CONTEXT,
-  SpanStatusCode,
   trace,
   type Tracer,
 } from '@opentelemetry/api';
-import type { Carrier, EngineEvent, SpanOrigin, Telemetry } from '@tidemark/core';
+import type { Carrier, EngineEvent, SpanAttributes, SpanOrigin, Telemetry } from '@tidemark/core';
 import { engineMetrics } from './engine-metrics.ts';
 import { type KeyDisplay, showKey } from './key-display.ts';
 import { nodeMetrics } from './node-metrics.ts';
-import { type Systems, spanKind, systemAttributes } from './span-kinds.ts';
+import { familyOf } from './reason-family.ts';
+import { fail } from './span-failure.ts';
+import { spanShapes, type Systems } from './span-shapes.ts';
 
 export interface OtelOptions {
   /** Region and node appear on every span and metric. */
@@ -41,7 +42,7 @@ export function otelTelemetry(options: OtelOptions): Telemetry {
   const meter = options.meter ?? metrics.getMeter(SCOPE);
   const identity = { 'tidemark.region': options.region, 'tidemark.node': options.node };
   const record = engineMetrics(meter, identity);
-  const systems = systemAttributes(options.systems);
+  const shapeOf = spanShapes(options.region, options.systems);
   const display = options.keysInSpans ?? 'hash';
   return {
     // The API hands out this one meter for as long as there is no SDK.
@@ -49,14 +50,19 @@ export function otelTelemetry(options: OtelOptions): Telemetry {
     traced: () => trace.getActiveSpan()?.isRecording() === true,
     async trace(name, attributes, origin, work) {
       const parent = parentOf(origin);
-      const links = linksOf(origin);
       const { 'tidemark.key': key, ...others } = attributes;
+      const shape = shapeOf(name, attributes);
       const span = tracer.startSpan(
-        name,
+        shape.name,
         {
-          kind: spanKind(name),
-          attributes: { ...identity, ...systems[name], ...others, ...showKey(key, display) },
-          links,
+          kind: shape.kind,
+          attributes: {
+            ...identity,
+            ...shape.attributes,
+            ...withoutQuotes(others),
+            ...showKey(key, display),
+          },
+          links: linksOf(origin),
         },
         parent,
       );
@@ -72,11 +78,7 @@ export function otelTelemetry(options: OtelOptions): Telemetry {
         failure = { error };
         throw error;
       } finally {
-        if (failure) {
-          const error = failure.error instanceof Error ? failure.error : new Error(String(failure.error));
-          span.recordException(error);
-          span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
-        }
+        if (failure) fail(span, failure.error, key, display);
         span.end();
       }
     },
@@ -88,6 +90,12 @@ export function otelTelemetry(options: OtelOptions): Telemetry {
     record: (event: EngineEvent) => record(event),
     observe: (gauges) => nodeMetrics(meter, identity, gauges),
   };
+}
+
+/** Reasons may quote what was received. */
+function withoutQuotes(attributes: SpanAttributes): SpanAttributes {
+  const { 'tidemark.reason': reason } = attributes;
+  return typeof reason === 'string' ? { ...attributes, 'tidemark.reason': familyOf(reason) } : attributes;
 }
 
 function parentOf(origin: SpanOrigin | undefined): Context {

@@ -150,12 +150,14 @@ export class SessionTokenError extends TidemarkError {
  * was replaced, or one that was restored a moment ago. What it says may never have happened.
  */
 export class SourceReplacedError extends TidemarkError {
+  readonly key: string;
   constructor(key: string, era: number, knownEra: number) {
     super(
       'E_SOURCE_REPLACED',
       `${key} was loaded from a source of era ${era}, and the region knows era ${knownEra}: ` +
         `point this node at the current primary, or, after a restore, wait a few ping intervals`,
     );
+    this.key = key;
   }
 }
 
