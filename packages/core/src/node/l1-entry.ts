@@ -15,24 +15,15 @@ export class L1Entry {
   /** Hits that the LRU was not told of. */
   hits = 0;
   #promise: Promise<unknown> | null = null;
-  readonly freshUntilMs: number;
   /** When it was loaded here from the primary, or else taken from L2. */
   readonly sinceMs: number;
   /** Of its version; the era is one of its terms. */
   readonly #n: number;
   readonly #terms: L1Terms;
 
-  constructor(
-    value: unknown,
-    n: number,
-    freshUntilMs: number,
-    earlyMs: number,
-    sinceMs: number,
-    terms: L1Terms,
-  ) {
+  constructor(value: unknown, n: number, refreshFromMs: number, sinceMs: number, terms: L1Terms) {
     this.value = value;
-    this.refreshFromMs = freshUntilMs - earlyMs;
-    this.freshUntilMs = freshUntilMs;
+    this.refreshFromMs = refreshFromMs;
     this.sinceMs = sinceMs;
     this.#n = n;
     this.#terms = terms;
@@ -52,6 +43,10 @@ export class L1Entry {
   /** Version `n` of the keyspace's scope key that the value was loaded under. */
   get scope(): number {
     return this.#terms.scope;
+  }
+
+  get freshUntilMs(): number {
+    return this.refreshFromMs + this.#terms.earlyMs;
   }
 
   /** Until then it is served while it is reloaded. */
