@@ -2,6 +2,7 @@ import { ConfigurationError, ClosedError } from '../ports/errors.ts';
 import { type KeyReads, REPORT_KEYS_MAX } from '../ports/popularity.ts';
 import type { Timer } from '../ports/runtime.ts';
 import { mergePopularity, READS_HALF_LIFE_MS } from '../popularity/merge-popularity.ts';
+import { ReadSampler } from '../popularity/read-sampler.ts';
 import { SpaceSaving } from '../popularity/space-saving.ts';
 import type { ResolvedOptions } from './options.ts';
 
@@ -20,6 +21,7 @@ export function hotKeysMax(value = HOT_KEYS_DEFAULT): number {
 export class HotKeys {
   readonly #options: ResolvedOptions<unknown, unknown>;
   readonly #counts: SpaceSaving;
+  readonly #sampler = new ReadSampler();
   readonly #gather: () => void;
   #halvedAtMs: number;
   #timer: Timer | null = null;
@@ -53,6 +55,13 @@ export class HotKeys {
     if (reporting) await this.report();
   }
 
+  /** One read. */
+  countOne(key: string): void {
+    const times = this.#sampler.next();
+    if (times > 0) this.count(key, times);
+  }
+
+  /** Several reads of a key. */
   count(key: string, times: number): void {
     if (this.#options.hotKeysMax === 0) return;
     this.#fade();
@@ -95,5 +104,6 @@ export class HotKeys {
     if (nowMs - this.#halvedAtMs < READS_HALF_LIFE_MS) return;
     this.#halvedAtMs = nowMs;
     this.#counts.halve();
+    this.#sampler.restart();
   }
 }

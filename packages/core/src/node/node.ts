@@ -77,7 +77,8 @@ export class TidemarkNode<Tx = unknown> {
     this.#refresher = new Refresher(options, this.#reads);
     this.#hot = new HotKeys(options, () => this.#reads.l1.tellHits());
     this.#ahead = new RefreshAhead(options, this.#reads, this.#hot);
-    this.#reads.onReads = (key, times) => this.#hot.count(key, times);
+    this.#reads.onHits = (key, times) => this.#hot.count(key, times);
+    this.#reads.onMiss = (key) => this.#hot.countOne(key);
     this.#reads.onDrop = (key, version) => this.#refresher.dropped(key, version);
     this.#history = new VersionHistory(options, this.#writes);
     this.#groups = new GroupEngine(options, groups, {

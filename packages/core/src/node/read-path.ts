@@ -51,8 +51,10 @@ export class ReadPath {
   readonly trace: KeyTrace;
   /** Told of keys that were dropped from L1 because something rose. */
   onDrop: (key: string, version: Version) => void = () => {};
-  /** Told of a key's reads, some time after them. */
-  onReads: (key: string, times: number) => void = () => {};
+  /** Told of a key's hits of L1, some time after them. */
+  onHits: (key: string, times: number) => void = () => {};
+  /** Told of each read that L1 could not answer. */
+  onMiss: (key: string) => void = () => {};
   readonly #causes = new Causes();
   readonly #floors = new SeenFloors(SEEN_FLOORS_MAX);
   readonly #flights = new SingleFlight<Result>();
@@ -75,7 +77,7 @@ export class ReadPath {
     const { l1EntriesMax: entriesMax, l1BytesMax: bytesMax } = options;
     // A node that shares its store hears of others' writes only through the feed.
     const alone = options.store === null && options.bus === null;
-    const onHits = (key: string, times: number): void => this.onReads(key, times);
+    const onHits = (key: string, times: number): void => this.onHits(key, times);
     this.l1 = new L1Cache({ entriesMax, bytesMax, open: alone, onHits });
     const times = new LoadTimes();
     this.l1Reader = new L1Reader(
@@ -316,7 +318,7 @@ export class ReadPath {
 
   #missed(keyspace: AnyKeyspace, params: Params<ParamTypes>, key: string): Miss {
     this.#counters.l1Misses += 1;
-    this.onReads(key, 1);
+    this.onMiss(key);
     return { keyspace, params, key, ticket: this.l1.ticket() };
   }
 
