@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import { resolve } from 'node:path';
-import { type AnyKeyspace, ConfigurationError } from '@tidemark/core';
+import { type AnyKeyspace, type Codec, ConfigurationError, jsonCodec, keyspaceOf } from '@tidemark/core';
 
 /**
  * The keyspaces that a module exports, by themselves or in arrays and objects.
@@ -8,12 +8,32 @@ import { type AnyKeyspace, ConfigurationError } from '@tidemark/core';
  * @throws ConfigurationError for a module that can't be loaded or has none
  */
 export async function loadKeyspaces(path: string): Promise<readonly AnyKeyspace[]> {
-  let module: Record<string, unknown>;
+  return keyspacesIn(await load(path), path);
+}
+
+/**
+ * How to read what services cached: a module's keyspaces, and the codec that it exports as `codec`, else JSON.
+ *
+ * @throws ConfigurationError for a module that can't be loaded or has no keyspaces
+ */
+export async function loadContents(
+  path: string,
+): Promise<{ readonly keyspaceOf: (key: string) => AnyKeyspace | undefined; readonly codec: Codec }> {
+  const module = await load(path);
+  const byName = new Map(keyspacesIn(module, path).map((each) => [each.name, each]));
+  const { codec } = module;
+  return { keyspaceOf: (key) => byName.get(keyspaceOf(key)), codec: isCodec(codec) ? codec : jsonCodec };
+}
+
+async function load(path: string): Promise<Record<string, unknown>> {
   try {
-    module = (await import(pathToFileURL(resolve(path)).href)) as Record<string, unknown>;
+    return (await import(pathToFileURL(resolve(path)).href)) as Record<string, unknown>;
   } catch (error) {
     throw new ConfigurationError(`--keyspaces ${path} can't be loaded: ${String(error)}`, { cause: error });
   }
+}
+
+function keyspacesIn(module: Record<string, unknown>, path: string): readonly AnyKeyspace[] {
   const found = new Set<AnyKeyspace>();
   for (const value of Object.values(module)) {
     const candidates =
@@ -30,4 +50,10 @@ function isKeyspace(value: unknown): value is AnyKeyspace {
   if (typeof value !== 'object' || value === null) return false;
   const { name, key, params, load } = value as Partial<Record<keyof AnyKeyspace, unknown>>;
   return [key, params, load].every((each) => typeof each === 'function') && typeof name === 'string';
+}
+
+function isCodec(value: unknown): value is Codec {
+  if (typeof value !== 'object' || value === null) return false;
+  const { encode, decode } = value as Partial<Record<keyof Codec, unknown>>;
+  return typeof encode === 'function' && typeof decode === 'function';
 }

@@ -15,6 +15,7 @@ import { addSnapshotCommands } from './snapshot-command.ts';
 import { addStatusCommands } from './status-command.ts';
 import { addTailCommand } from './tail-command.ts';
 import { addTraceCommand } from './trace-command.ts';
+import { addVerifyCommand } from './verify-command.ts';
 import { addWarmCommands } from './warm-command.ts';
 
 /** The whole program; tests compare its commands with their documentation. */
@@ -29,6 +30,7 @@ export function program(): Command {
   addTraceCommand(root);
   addTailCommand(root);
   addConsoleCommand(root);
+  addVerifyCommand(root);
   addInvalidateCommand(root);
   addRollbackCommand(root);
   addDeadLettersCommands(root);

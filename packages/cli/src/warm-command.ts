@@ -5,6 +5,7 @@ import { connectRegion } from './connect-region.ts';
 import { EXIT_INTERRUPTED, ExitError } from './failure.ts';
 import { metricsPortOption, otlpOption, type TelemetryFlags, withTelemetry } from './telemetry-flags.ts';
 import { type PlaceFlags, placeOf, say, withPlace } from './place-flags.ts';
+import { shardOf } from './shard.ts';
 import { hotKeys } from './warm-list.ts';
 import { jsonScreen, percent, textScreen } from './warm-progress.ts';
 import { planWarm, runWarm, type WarmRequest } from './warm-run.ts';
@@ -158,13 +159,6 @@ function times(text: string): number {
   const value = Number(text);
   if (text !== '' && (value === 0 || value > 1) && Number.isFinite(value)) return value;
   throw new InvalidArgumentError('Give a number above 1, such as 2, or 0 for never.');
-}
-
-function shardOf(text: string): { index: number; count: number } {
-  const match = /^(\d+)\/(\d+)$/.exec(text);
-  const [index, count] = [Number(match?.[1]), Number(match?.[2])];
-  if (match && count >= 1 && count <= 256 && index < count) return { index, count };
-  throw new InvalidArgumentError('Give index/count, such as 0/4 for the first of four workers, at most 256.');
 }
 
 /** Adds `warm` and `ready`. */

@@ -34,7 +34,7 @@ export { DIGEST_LENGTH_MAX, digestKeyPart } from './keyspace/digest.ts';
 export * from './keyspace/keyspace.ts';
 export type { EarlyRefresh } from './keyspace/early-refresh.ts';
 export { tag } from './keyspace/tag.ts';
-export { type Codec, jsonCodec } from './keyspace/codec.ts';
+export { type Codec, jsonCodec, validate as validateValue } from './keyspace/codec.ts';
 export { systemRuntime } from './runtime/system-runtime.ts';
 export { bounded, type Bounded, type Consistency, type WhenUnproven } from './node/consistency.ts';
 export { allows, type CacheConsistency } from './node/consistency.ts';

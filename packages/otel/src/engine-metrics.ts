@@ -55,6 +55,10 @@ export function engineMetrics(meter: Meter, identity: Attributes): (event: Engin
   const warmed = gauge('warmup.keys', 'Keys of a warm-up by what became of them');
   const warmedBytes = gauge('warmup.copied', 'Bytes that a warm-up copied', 'By');
   const coverage = gauge('warmup.coverage', 'Share of the keys that have a fresh value, 0 to 1');
+  const checks = counter('verifier.checks', 'Checks of a verifier by region, tier and age; those that asked');
+  const inconsistent = counter('verifier.inconsistent', 'Checks that found something older served');
+  const unchecked = counter('verifier.unchecked', 'Checks that could not be made, by outcome');
+  const findings = counter('verifier.findings', 'What a verifier found and confirmed, by kind');
   const hitRate = gauge('warmup.hit_rate', 'Share of the known reads that would be hits, 0 to 1');
 
   // Goes on growing at a former applier: SDKs repeat the last value of what is observed no more, which would look
@@ -130,6 +134,26 @@ export function engineMetrics(meter: Meter, identity: Attributes): (event: Engin
         // Who takes over says what it finds; until then nothing is known to be wrong, and the series exists.
         if (event.role === 'applier') deadLetters.record(0, identity);
         return roles.record(event.leading ? 1 : 0, of({ 'tidemark.role': event.role }));
+      case 'verified': {
+        const at = of({
+          'tidemark.checked_region': event.region,
+          'tidemark.tier': event.tier,
+          'tidemark.age': event.ageMs / 1_000,
+        });
+        if (event.outcome === 'notAsked' || event.outcome === 'late')
+          return unchecked.add(event.times, { ...at, 'tidemark.outcome': event.outcome });
+        inconsistent.add(event.outcome === 'inconsistent' ? event.times : 0, at);
+        return checks.add(event.times, at);
+      }
+      case 'finding':
+        return findings.add(
+          1,
+          of({
+            'tidemark.checked_region': event.region,
+            'tidemark.tier': event.tier,
+            'tidemark.kind': event.kind,
+          }),
+        );
       case 'warmup':
         for (const outcome of ['filled', 'refused'] as const)
           warmed.record(event[outcome], of({ 'tidemark.outcome': outcome }));

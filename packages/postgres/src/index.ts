@@ -15,6 +15,13 @@ export {
   type SourceFacts,
   type SourceInspector,
 } from './facts.ts';
+export {
+  SHELF_EVENTS_MAX,
+  type Shelved,
+  type ShelvedEvent,
+  type VerifierShelf,
+  verifierShelf,
+} from './verifier-shelf.ts';
 export { parseLabel } from './answers.ts';
 export type { PostgresOptions, ReplicaOptions } from './options.ts';
 export {

@@ -14,6 +14,7 @@ const MIGRATIONS = [
   '0005-digest-keys.sql',
   '0006-facts.sql',
   '0007-trackers.sql',
+  '0008-verifier.sql',
 ] as const;
 /** Newest migration that this program knows. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;

@@ -1,6 +1,8 @@
 import { FormatError } from '@tidemark/core';
 import type { StoreConnection } from './connection.ts';
 import type { KeyNames } from './key-names.ts';
+import { judgeForm, type RecordForm } from './record-form.ts';
+import { readBody } from './value-body.ts';
 
 /** A lease or a role. */
 export interface Held {
@@ -22,6 +24,13 @@ export interface RedisKeyFacts {
   readonly historyLeftMs: number | null;
 }
 
+/** What lies under a record's name, judged by its bytes alone. */
+export interface RecordFacts {
+  readonly form: RecordForm;
+  /** What is wrong with it, for people; empty when nothing is. */
+  readonly why: string;
+}
+
 /** The server, as far as a store depends on it. Null: this login may not ask. */
 export interface RedisServerFacts {
   readonly roundTripMs: number;
@@ -41,6 +50,10 @@ export interface RedisServerFacts {
 /** Looks at a store's Redis, for operators. Changes nothing. */
 export interface RedisDiagnostics {
   key(key: string): Promise<RedisKeyFacts>;
+  /** One for each key, in order. Not in one step with their records' content: a finding is worth a second look. */
+  records(keys: readonly string[]): Promise<readonly RecordFacts[]>;
+  /** Keys of all servers, of other programs too: for an idea of how long a sweep takes. */
+  size(): Promise<number>;
   role(role: string): Promise<Held | null>;
   server(): Promise<RedisServerFacts>;
 }
@@ -61,7 +74,32 @@ export function redisDiagnostics({ connection, names }: Parts): RedisDiagnostics
     return holder === null || leftMs < 0 ? null : { holder, leftMs };
   }
 
+  async function facts(key: string): Promise<RecordFacts> {
+    const name = names.record(key);
+    const [bytes, leftMs, type] = await Promise.all([
+      connection.run(redis.getBuffer(name).catch(notText)),
+      connection.run(redis.pttl(name)),
+      connection.run(redis.type(name)),
+    ]);
+    if (type === 'none' || (type === 'string' && bytes === null)) return { form: 'none', why: '' };
+    if (bytes === null) return { form: 'foreign', why: `a ${type} of Redis where a record should be` };
+    const { form, why, body } = judgeForm(bytes);
+    if (form === 'record' && leftMs === -1) {
+      return { form: 'foreign', why: 'a record without an expiry: this library never leaves one so' };
+    }
+    if (!body) return { form, why };
+    const found = await connection.run(redis.getBuffer(names.body(key, body.id)).catch(notText));
+    // One that is missing was evicted, or ended with its value.
+    if (found === null || readBody(found, body)) return { form, why };
+    return { form: 'corrupt', why: 'a large value whose bytes are not those that its record means' };
+  }
+
   return {
+    records: (keys) => Promise.all(keys.map(facts)),
+    async size() {
+      const sizes = await Promise.all(connection.scanned().map((server) => connection.run(server.dbsize())));
+      return sizes.reduce((all, each) => all + each, 0);
+    },
     async key(key) {
       const name = names.record(key);
       const [bytes, leftMs, lease, historyLeftMs] = await Promise.all([
@@ -112,5 +150,11 @@ export function redisDiagnostics({ connection, names }: Parts): RedisDiagnostics
 
 function notAllowed(error: unknown): string {
   if (error instanceof Error && error.message.startsWith('NOPERM')) return '';
+  throw error;
+}
+
+/** Another program's data of another type. */
+function notText(error: unknown): null {
+  if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return null;
   throw error;
 }

@@ -14,7 +14,7 @@ const DIRECTIONS = {
   warmup: ['core'],
   inspect: ['core', 'nats', 'postgres', 'redis', 'regions'],
   advisor: ['core'],
-  verifier: ['core'],
+  verifier: ['core', 'inspect', 'postgres', 'redis'],
   conformance: ['core'],
   console: ['core', 'inspect', 'warmup'],
   // Independent of the engine: it judges what the engine did.

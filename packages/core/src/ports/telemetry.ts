@@ -128,6 +128,22 @@ export type EngineEvent =
       readonly open: boolean;
     }
   | { readonly type: 'role'; readonly role: 'relay' | 'applier'; readonly leading: boolean }
+  /** A verifier asked tiers of a region so long after an invalidation. */
+  | {
+      readonly type: 'verified';
+      readonly region: string;
+      readonly tier: 'l1' | 'l2';
+      readonly ageMs: number;
+      readonly outcome: 'consistent' | 'inconsistent' | 'notAsked' | 'late';
+      readonly times: number;
+    }
+  /** A verifier found something that must not be. */
+  | {
+      readonly type: 'finding';
+      readonly kind: string;
+      readonly region: string;
+      readonly tier: 'l1' | 'l2';
+    }
   /** Where a warm-up stands. */
   | {
       readonly type: 'warmup';

@@ -1,0 +1,133 @@
+import { type AnyKeyspace, compareVersions, type NodeAnswer, type Version } from '@tidemark/core';
+import type { Mesh } from '@tidemark/inspect';
+import { type Contents, isSameContent, loadContent, readContent } from './content.ts';
+import type { Suspicion } from './finding.ts';
+import { judgeL1, judgeStore, type StoreLook } from './judge.ts';
+import type { RegionLook } from './look.ts';
+
+/** What one look says of one key in all tiers of a region. */
+export interface Examined {
+  /** Version that L2 would serve; null for none. */
+  readonly l2: Version | null;
+  readonly l1: readonly {
+    readonly node: string;
+    readonly served: Version | null;
+    readonly boundMs: number;
+  }[];
+  readonly suspicions: readonly Suspicion[];
+}
+
+interface Place {
+  readonly key: string;
+  readonly region: string;
+}
+
+/** Judges a look, and compares contents with the source as far as `mayLoad` allows. */
+export async function examine(
+  mesh: Mesh,
+  place: Place,
+  { source, store, nodes }: RegionLook,
+  contents: Contents | null,
+  mayLoad: () => boolean,
+): Promise<Examined> {
+  const { key, region } = place;
+  const keyspace = contents?.keyspaceOf(key);
+  const suspicions: Suspicion[] = [];
+  let l2: Version | null = null;
+  const look = store?.looks.get(key);
+  if (look) {
+    const judged = judgeStore(place, look, source, keyspace);
+    l2 = judged.served;
+    suspicions.push(...judged.suspicions);
+    const newest = source?.after.get(key)?.version ?? null;
+    if (contents && keyspace) {
+      const found = await compare(mesh, place, look, judged.served !== null, newest, {
+        ...contents,
+        keyspace,
+        mayLoad,
+      });
+      if (found) suspicions.push(found);
+    }
+  }
+  const l1 = (nodes?.answers ?? []).flatMap((answer) => {
+    const judged = judgedL1(answer, place, source);
+    if (!judged) return [];
+    suspicions.push(...judged.suspicions);
+    return [{ node: answer.node, served: judged.served, boundMs: answer.stats.stalenessBoundMs }];
+  });
+  return { l2, l1, suspicions: suspicions.map((each) => ({ ...each, region })) };
+}
+
+function judgedL1(answer: NodeAnswer, place: Place, source: RegionLook['source']) {
+  const facts = answer.entries.find(({ key }) => key === place.key);
+  return facts && judgeL1({ ...place, node: answer.node }, facts, source);
+}
+
+async function compare(
+  mesh: Mesh,
+  place: Place,
+  { view }: StoreLook,
+  isServed: boolean,
+  newest: Version | null,
+  {
+    keyspace,
+    mayLoad,
+    ...contents
+  }: Contents & { readonly keyspace: AnyKeyspace; readonly mayLoad: () => boolean },
+): Promise<Suspicion | null> {
+  const value = view.record?.value;
+  if (!value) return null;
+  const found = (kind: Suspicion['kind'], text: string): Suspicion => ({
+    ...place,
+    kind,
+    severity: 'error',
+    tier: 'l2',
+    version: value.version,
+    newest,
+    ageMs: null,
+    text,
+  });
+  const read = readContent(place.key, value, keyspace, contents.codec);
+  if (read && !read.ok) return found(read.kind, read.text);
+  if (!read || !isServed || !newest || compareVersions(value.version, newest) !== 0 || !mayLoad())
+    return null;
+  const loaded = await mesh
+    .truth(({ source }) => loadContent(source, place.key, value, contents))
+    .then(({ answer }) => answer)
+    // A loader that fails is the service's business, and a source that is away everybody's.
+    .catch(() => null);
+  if (!loaded || isSameContent(loaded.value, read.value)) return null;
+  const earlier = await earlierVersion(mesh, place.key, value.version, read.value, contents);
+  if (earlier) {
+    return found(
+      'stale-fill',
+      `it has the content of ${earlier.era}.${earlier.n} under the label of the newest version: a fill that the rules refuse was forced through`,
+    );
+  }
+  return found(
+    'content-differs',
+    'a load under the same label has other content: it was filled past the rules, changed in place, or the source was changed without a new version',
+  );
+}
+
+/** The earlier version whose content this is, as far as regions keep earlier ones (`retain`). */
+async function earlierVersion(
+  mesh: Mesh,
+  key: string,
+  version: Version,
+  value: unknown,
+  { codec }: Contents,
+): Promise<Version | null> {
+  for (const { store } of mesh.regions) {
+    const kept = await store.retained(key).catch(() => []);
+    for (const each of kept) {
+      if (compareVersions(each.version, version) >= 0) continue;
+      try {
+        if (isSameContent(each.data && codec.decode(each.data), value)) return each.version;
+      } catch {
+        // What can't be decoded is not the same.
+      }
+    }
+  }
+  return null;
+}
