@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { explain } from '@tidemark/checkers';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { FAULTS_FOR, type Rule, RULES } from './break-rules.ts';
+import { describeFinding } from './beside.ts';
 import { FAULT_KINDS, type FaultKind } from './plan.ts';
 import { formatReport } from './report.ts';
 import { run } from './run.ts';
@@ -24,6 +25,7 @@ interface Flags {
   readonly rate: number;
   readonly regions: string;
   readonly keep?: string;
+  readonly verify?: true;
   readonly json?: true;
 }
 
@@ -51,14 +53,15 @@ const command = new Command('npm run chaos --')
     fileURLToPath(new URL('../../../regions/local', import.meta.url)),
   )
   .option('--keep <dir>', 'keep the history there, as history.jsonl, and what the processes said')
+  .option('--verify', 'run a verifier beside the faults; the run fails when it finds something')
   .option('--json', 'print the report as one JSON document on stdout, and nothing else')
   .addHelpText(
     'after',
     `\nRules that can be switched off:\n${Object.entries(RULES)
       .map(([rule, what]) => `  ${rule.padEnd(10)} ${what}${needs(rule as Rule)}`)
       .join('\n')}` +
-      '\n\nExit codes: 0 no violation and at least one fault, 1 violations, 2 the run broke down, 3 no fault happened, 130 interrupted.' +
-      '\n\nExamples:\n  npm run chaos -- --minutes 1\n  npm run chaos -- --minutes 5 --seed 7 --json > report.json' +
+      '\n\nExit codes: 0 no violation and at least one fault, 1 violations or findings of --verify, 2 the run broke down, 3 no fault happened, 130 interrupted.' +
+      '\n\nExamples:\n  npm run chaos -- --minutes 1\n  npm run chaos -- --minutes 5 --seed 7 --json > report.json\n  npm run chaos -- --minutes 5 --verify' +
       '\n  npm run chaos -- --faults redis-rolled-back,region-cut --keep /tmp/run\n  npm run chaos -- --minutes 0.5 --break tidemark' +
       '\n  npm run check-history -- /tmp/run/history.jsonl',
   );
@@ -107,14 +110,16 @@ async function main(): Promise<number> {
       keys: Math.max(1, flags.keys),
       rate: flags.rate,
       regionsDir: flags.regions,
+      verify: flags.verify === true,
       dir,
       signal: interrupted.signal,
     });
     process.stdout.write(flags.json ? `${JSON.stringify(report)}\n` : formatReport(report));
-    if (report.violations.length > 0) {
-      process.stderr.write(explain(report.violations, history));
-      return EXIT_VIOLATED;
-    }
+    const found = report.verifier?.findings ?? [];
+    if (found.length > 0) process.stderr.write('The verifier beside the run found:\n');
+    for (const finding of found) process.stderr.write(describeFinding(finding));
+    if (report.violations.length > 0) process.stderr.write(explain(report.violations, history));
+    if (report.violations.length + found.length > 0) return EXIT_VIOLATED;
     if (Object.keys(report.faults).length > 0) return 0;
     process.stderr.write('no fault happened: this run shows nothing; give it more time\n');
     return EXIT_NO_FAULT;

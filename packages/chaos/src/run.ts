@@ -2,7 +2,8 @@ import { setMaxListeners } from 'node:events';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loadRegions } from '@tidemark/regions';
+import { loadRegions, type RegionSet } from '@tidemark/regions';
+import { Beside, type Besides } from './beside.ts';
 import { FAULTS_FOR, type Rule } from './break-rules.ts';
 import {
   checkHistory,
@@ -39,6 +40,8 @@ export interface RunOptions {
   readonly keys: number;
   readonly rate: number;
   readonly regionsDir: string;
+  /** Runs a verifier beside the faults. */
+  readonly verify: boolean;
   /** Exists; the history's parts are written there. */
   readonly dir: string;
   /** Ends the run early. */
@@ -61,6 +64,8 @@ export interface Report {
   readonly convergedAfterMs: number | null;
   /** Entries of tiers that were compared with Postgres at the end. */
   readonly comparedEntries: number;
+  /** What the verifier beside the run saw; null without one. */
+  readonly verifier: Besides | null;
 }
 
 /** Starts everything, lets it work under faults, heals it, and judges what was recorded. */
@@ -75,7 +80,7 @@ export async function run(
     fleet = new Fleet(topology, { ...options, random: seededRandom(options.seed + 1) });
     await fleet.start();
     options.signal.throwIfAborted();
-    return await work(options, topology, fleet);
+    return await work(options, topology, fleet, set);
   } finally {
     await fleet?.close();
     await topology.close();
@@ -86,8 +91,9 @@ async function work(
   options: RunOptions,
   topology: Topology,
   fleet: Fleet,
+  set: RegionSet,
 ): Promise<{ readonly report: Report; readonly history: History }> {
-  const { seed, durationMs, broken, dir, signal } = options;
+  const { seed, durationMs, broken, dir, signal, verify } = options;
   const plan = drawPlan({
     seed,
     durationMs,
@@ -99,11 +105,13 @@ async function work(
   const lines: HistoryLine[] = [];
   const counts: Record<string, number> = {};
   const startMs = machineMs();
+  let beside: Beside | null = null;
   setMaxListeners(0, signal); // Every fault of the plan waits on it.
   try {
     progress.say(`seed ${seed}: ${plan.length} faults planned`);
     fleet.begin();
     await warm(fleet, signal);
+    beside = verify ? await Beside.start(topology, set, dir) : null;
     const beganMs = machineMs();
     await Promise.all([
       sleep(durationMs, undefined, { signal }),
@@ -124,6 +132,8 @@ async function work(
       broken ? CONVERGE_BROKEN_MAX_MS : CONVERGE_MAX_MS,
       signal,
     );
+    const besides = (await beside?.stop()) ?? null;
+    beside = null;
     const totals = fleet.totals();
     const runLine: RunLine = { type: 'run', format: 1, seed, startMs, broken, limits: LIMITS };
     lines.push(runLine, ...(await commitLog(topology.admin)), ...settled.finals);
@@ -139,9 +149,11 @@ async function work(
       violations,
       convergedAfterMs: settled.convergedAfterMs === null ? null : Math.round(settled.convergedAfterMs),
       comparedEntries: settled.compared,
+      verifier: besides,
     };
     return { report, history };
   } finally {
+    await beside?.stop();
     progress.stop();
   }
 }

@@ -24,7 +24,7 @@ export class Topology {
   /** Straight to Postgres, for set-up and checks. */
   readonly admin: pg.Pool;
   readonly #set: RegionSet;
-  readonly #adminUrl: string;
+  readonly adminUrl: string;
   /** `from to`; `to` is a region, or `source`. */
   readonly #paths: ReadonlyMap<string, Proxy>;
 
@@ -40,7 +40,7 @@ export class Topology {
     this.servers = servers;
     this.#paths = paths;
     this.postgres = postgres;
-    this.#adminUrl = adminUrl;
+    this.adminUrl = adminUrl;
     this.admin = new pg.Pool({ connectionString: adminUrl, max: 3 });
     this.admin.on('error', () => {}); // A fault restarts Postgres; the next query connects anew.
   }
@@ -77,7 +77,7 @@ export class Topology {
         return [id, path ? `nats://127.0.0.1:${path.port}` : server.nats.url];
       }),
     );
-    const postgres = this.#adminUrl.replace(/:\d+(?=\/)/, `:${this.path(region, 'source').port}`);
+    const postgres = this.adminUrl.replace(/:\d+(?=\/)/, `:${this.path(region, 'source').port}`);
     return { postgres, redis: this.servers.get(region)!.redis.url, nats };
   }
 
