@@ -202,3 +202,31 @@ it('a mesh that works has no findings, however much is written', async () => {
   });
   expect(findings).toEqual([]);
 });
+
+it('a region that is cut off is not asked: nothing of it is called consistent, and nothing found', async () => {
+  await verified(
+    async (verifier, findings) => {
+      await writtenTwice(200);
+      await vi.waitFor(() => expect(verifier.report().pending).toBe(0), WAIT);
+      const of = (id: Id) => {
+        const cells = verifier.report().cells.filter(({ region }) => region === id);
+        return {
+          checked: cells.reduce((sum, { checked }) => sum + checked, 0),
+          notAsked: cells.reduce((sum, { notAsked }) => sum + notAsked, 0),
+        };
+      };
+      regions.cut('ap');
+      try {
+        const before = { us: of('us'), ap: of('ap') };
+        for (let i = 0; i < 10; i += 1) await regions.write(200, `value ${i}`);
+        await vi.waitFor(() => expect(of('ap').notAsked).toBeGreaterThan(before.ap.notAsked), WAIT);
+        expect(of('us').checked).toBeGreaterThan(before.us.checked);
+        expect(of('ap').checked).toBe(before.ap.checked);
+        expect(findings).toEqual([]);
+      } finally {
+        regions.heal('ap');
+      }
+    },
+    { agesMs: [400] },
+  );
+});
