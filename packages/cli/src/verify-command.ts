@@ -7,13 +7,11 @@ import { EXIT_INCOMPLETE, type MeshFlags, withMesh, withOpenMesh } from './mesh-
 import { say } from './place-flags.ts';
 import { shardOf } from './shard.ts';
 import { metricsPortOption, otlpOption, type TelemetryFlags, withTelemetry } from './telemetry-flags.ts';
-import { follow, sweepOnce } from './verify-run.ts';
+import { follow, STATE_DEFAULT, sweepOnce } from './verify-run.ts';
 import { reportText, sweepText } from './verify-text.ts';
 import { wholeNumber } from './whole-number.ts';
 
 const EXIT_FINDINGS = 1;
-/** Under which a verifier that serves keeps its state. */
-export const STATE_DEFAULT = 'verifier';
 
 interface VerifyFlags extends Omit<MeshFlags, 'region'>, TelemetryFlags {
   readonly region?: readonly string[];

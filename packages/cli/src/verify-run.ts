@@ -12,6 +12,8 @@ import {
 import { say } from './place-flags.ts';
 import { findingText, liveLine } from './verify-text.ts';
 
+/** Under which a verifier that serves keeps its state. */
+export const STATE_DEFAULT = 'verifier';
 const LIVE_MS = 500;
 const LINE_MS = 5_000;
 

@@ -164,6 +164,11 @@ it('every series that dashboards and rules name exists on a mesh that met some t
     coverage: 0.9,
     hitRate: 0.8,
   });
+  // A verifier over all regions, as `tidemark verify --serve` records it.
+  const checked = { region: 'eu-west', tier: 'l2', ageMs: 1_000 } as const;
+  for (const outcome of ['consistent', 'inconsistent', 'notAsked'] as const)
+    telemetry.record({ type: 'verified', ...checked, outcome, times: 1 });
+  telemetry.record({ type: 'finding', region: 'eu-west', tier: 'l2', kind: 'stale', times: 0 });
 
   const named = [
     ...(await ruleExpressions()),

@@ -147,7 +147,7 @@ export function engineMetrics(meter: Meter, identity: Attributes): (event: Engin
       }
       case 'finding':
         return findings.add(
-          1,
+          event.times,
           of({
             'tidemark.checked_region': event.region,
             'tidemark.tier': event.tier,

@@ -68,6 +68,8 @@ export const MENDS: Readonly<Record<FindingKind, string>> = {
   'foreign-write': 'find the program that writes to this namespace of Redis, and delete the key there',
 };
 
+export const FINDING_KINDS = Object.keys(MENDS) as readonly FindingKind[];
+
 /** One fault is told once, however often it is seen. */
 export function idOf({ kind, key, region, tier, node, version }: Suspicion): string {
   return [kind, region, tier, node ?? '', key, version ? `${version.era}.${version.n}` : ''].join(' ');

@@ -4,7 +4,7 @@ import type { Mesh } from '@tidemark/inspect';
 import { AGES_MS } from './ages.ts';
 import { Budget } from './budget.ts';
 import type { Contents } from './content.ts';
-import type { Suspicion, VerifierFinding } from './finding.ts';
+import { FINDING_KINDS, type Suspicion, type VerifierFinding } from './finding.ts';
 import { Intake } from './intake.ts';
 import { Keeper } from './keeper.ts';
 import { Lane } from './lane.ts';
@@ -103,15 +103,7 @@ export class Verifier {
       if (saved) this.#goOn(saved);
       this.#options.onState?.('taken');
     }
-    for (const { region } of this.#options.mesh.regions) {
-      // A counter that has not counted yet is no series.
-      for (const tier of ['l1', 'l2'] as const)
-        for (const ageMs of this.#agesMs)
-          this.#telemetry.record({
-            ...{ type: 'verified', region: region.id, tier, ageMs },
-            ...{ outcome: 'inconsistent', times: 0 },
-          });
-    }
+    this.#announceSeries();
     await this.#intake.start();
     if (this.#stopping.signal.aborted) return;
     for (const lane of this.#lanes) lane.start();
@@ -141,6 +133,20 @@ export class Verifier {
     };
   }
 
+  /** A counter that has not counted yet is no series, and no alert can tell it from one that is not collected. */
+  #announceSeries(): void {
+    for (const { region } of this.#options.mesh.regions) {
+      for (const tier of ['l1', 'l2'] as const) {
+        const at = { region: region.id, tier };
+        for (const ageMs of this.#agesMs) {
+          for (const outcome of ['inconsistent', 'notAsked', 'late'] as const)
+            this.#telemetry.record({ type: 'verified', ...at, ageMs, outcome, times: 0 });
+        }
+        for (const kind of FINDING_KINDS) this.#telemetry.record({ type: 'finding', ...at, kind, times: 0 });
+      }
+    }
+  }
+
   #take(key: string, version: Version): void {
     if (!isSampled(key, version, this.#options.sample ?? 1)) {
       this.#seen.sampledOut += 1;
@@ -154,7 +160,7 @@ export class Verifier {
   #found(suspicion: Suspicion): void {
     const { kind, region, tier } = suspicion;
     this.#findings.set(kind, (this.#findings.get(kind) ?? 0) + 1);
-    this.#telemetry.record({ type: 'finding', kind, region, tier });
+    this.#telemetry.record({ type: 'finding', kind, region, tier, times: 1 });
     this.#narrator.tell(suspicion);
   }
 

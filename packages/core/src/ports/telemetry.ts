@@ -143,6 +143,8 @@ export type EngineEvent =
       readonly kind: string;
       readonly region: string;
       readonly tier: 'l1' | 'l2';
+      /** 0: it may come to be found. */
+      readonly times: number;
     }
   /** Where a warm-up stands. */
   | {
