@@ -79,7 +79,7 @@ async function agent(flags: AgentFlags): Promise<void> {
         say(
           flags,
           { type: 'ready', region: flags.region, roles: offered, ...(exported && { export: exported.url }) },
-          `ready: offers ${offered.join(' and ')} in ${flags.region}${exported ? `, exports at ${exported.url}` : ''}`,
+          `ready: offers ${offered.join(' and ') || 'no role'} in ${flags.region}${exported ? `, exports at ${exported.url}` : ''}`,
         ),
       onEvent(event) {
         if (isNews(event)) say(flags, event, eventLine(event));
@@ -87,7 +87,7 @@ async function agent(flags: AgentFlags): Promise<void> {
     });
   await withTelemetry(flags, 'tidemark-agent', async (telemetry) => {
     const work = [
-      ...(offered.length > 0 ? [runRoles(telemetry)] : []),
+      ...(offered.length > 0 || exporting.exporting ? [runRoles(telemetry)] : []),
       ...(roles.includes('verifier') ? [runVerifier(flags, telemetry, stopping.signal)] : []),
     ];
     // One that can't go on ends the others: whoever started them starts all of them again.
