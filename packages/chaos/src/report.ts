@@ -14,7 +14,9 @@ export function formatReport(report: Report): string {
     `converged   ${convergedAfterMs === null ? 'never' : `after ${convergedAfterMs} ms`}, ${comparedEntries} entries compared`,
     `violations  ${violations.length}`,
     ...(verifier && beside
-      ? [`verifier    ${verifier.findings.length} findings; consistent: ${beside.join(', ')}`]
+      ? [
+          `verifier    ${verifier.findings.length} findings, ${verifier.report.seen.compared} contents compared; consistent: ${beside.join(', ')}`,
+        ]
       : []),
     '',
   ].join('\n');

@@ -119,6 +119,7 @@ async function work(
         await sleep(Math.max(0, beganMs + fault.atMs - machineMs()), undefined, { signal });
         progress.say(describeFault(fault));
         const line = await inject({ topology, fleet }, fault);
+        if (!line) return progress.say(`  not done: its server is away by an earlier fault (${fault.kind})`);
         lines.push(line);
         counts[fault.kind] = (counts[fault.kind] ?? 0) + 1;
       }),

@@ -33,6 +33,7 @@ export function reportText(report: VerifierReport): string {
     String(age.late),
   ]);
   const left = [
+    ...(seen.compared > 0 ? [`${seen.compared} contents compared with loads`] : []),
     ...(seen.sampledOut > 0 ? [`${seen.sampledOut} left out of the sample`] : []),
     ...(seen.noRoom > 0 ? [`${seen.noRoom} not taken: too many were pending`] : []),
   ];
@@ -75,11 +76,12 @@ export function sweepText({ regions, findings }: SweepReport): string {
     String(each.keys),
     String(each.served),
     String(each.behind),
+    String(each.compared),
     String(each.notAsked),
     each.reason === null ? 'whole' : paint.red(shown(each.reason)),
   ]);
   return [
-    columns([['region', 'keys', 'served', 'behind', 'not asked', 'swept'], ...rows]),
+    columns([['region', 'keys', 'served', 'behind', 'compared', 'not asked', 'swept'], ...rows]),
     findingsText(findings),
   ].join('\n');
 }

@@ -112,6 +112,7 @@ describe('a sweep', () => {
     for (const region of clean.report.regions) {
       expect(region).toMatchObject({ behind: 0, notAsked: 0, whole: true });
       expect(region.served).toBeGreaterThanOrEqual(10);
+      expect(region.compared).toBe(region.served);
     }
     const halves = [await sweep('--shard', '0/2'), await sweep('--shard', '1/2')] as const;
     const keys = (each: SweepReport): number => each.regions.reduce((sum, region) => sum + region.keys, 0);

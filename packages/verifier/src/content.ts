@@ -5,7 +5,6 @@ import {
   compareVersions,
   type LoadContext,
   livePin,
-  SchemaError,
   type SourceLabels,
   type SourceOfTruth,
   type SqlExecutor,
@@ -47,8 +46,7 @@ export function readContent(
   try {
     validateValue(key, keyspace.schema, decoded);
   } catch (error) {
-    if (!(error instanceof SchemaError)) throw error;
-    return { ok: false, kind: 'wrong-schema', text: `the schema refuses its content: ${error.message}` };
+    return { ok: false, kind: 'wrong-schema', text: `the schema refuses its content: ${textOf(error)}` };
   }
   return { ok: true, value: decoded };
 }

@@ -15,7 +15,17 @@ export interface Examined {
     readonly boundMs: number;
   }[];
   readonly suspicions: readonly Suspicion[];
+  /** Whether L2's content was compared with a load. */
+  readonly compared: boolean;
 }
+
+/** What a comparison with a load came to. */
+interface Comparison {
+  readonly compared: boolean;
+  readonly found: Suspicion | null;
+}
+
+const NOT_COMPARED: Comparison = { compared: false, found: null };
 
 interface Place {
   readonly key: string;
@@ -34,6 +44,7 @@ export async function examine(
   const keyspace = contents?.keyspaceOf(key);
   const suspicions: Suspicion[] = [];
   let l2: Version | null = null;
+  let compared = false;
   const look = store?.looks.get(key);
   if (look) {
     const judged = judgeStore(place, look, source, keyspace);
@@ -41,12 +52,13 @@ export async function examine(
     suspicions.push(...judged.suspicions);
     const newest = source?.after.get(key)?.version ?? null;
     if (contents && keyspace) {
-      const found = await compare(mesh, place, look, judged.served !== null, newest, {
+      const comparison = await compare(mesh, place, look, judged.served !== null, newest, {
         ...contents,
         keyspace,
         mayLoad,
       });
-      if (found) suspicions.push(found);
+      compared = comparison.compared;
+      if (comparison.found) suspicions.push(comparison.found);
     }
   }
   const l1 = (nodes?.answers ?? []).flatMap((answer) => {
@@ -55,7 +67,7 @@ export async function examine(
     suspicions.push(...judged.suspicions);
     return [{ node: answer.node, served: judged.served, boundMs: answer.stats.stalenessBoundMs }];
   });
-  return { l2, l1, suspicions: suspicions.map((each) => ({ ...each, region })) };
+  return { l2, l1, suspicions, compared };
 }
 
 function judgedL1(answer: NodeAnswer, place: Place, source: RegionLook['source']) {
@@ -74,37 +86,43 @@ async function compare(
     mayLoad,
     ...contents
   }: Contents & { readonly keyspace: AnyKeyspace; readonly mayLoad: () => boolean },
-): Promise<Suspicion | null> {
+): Promise<Comparison> {
   const value = view.record?.value;
-  if (!value) return null;
-  const found = (kind: Suspicion['kind'], text: string): Suspicion => ({
-    ...place,
-    kind,
-    severity: 'error',
-    tier: 'l2',
-    version: value.version,
-    newest,
-    ageMs: null,
-    text,
+  if (!value) return NOT_COMPARED;
+  const found = (compared: boolean, kind: Suspicion['kind'], text: string): Comparison => ({
+    compared,
+    found: {
+      ...place,
+      kind,
+      severity: 'error',
+      tier: 'l2',
+      version: value.version,
+      newest,
+      ageMs: null,
+      text,
+    },
   });
   const read = readContent(place.key, value, keyspace, contents.codec);
-  if (read && !read.ok) return found(read.kind, read.text);
+  if (read && !read.ok) return found(false, read.kind, read.text);
   if (!read || !isServed || !newest || compareVersions(value.version, newest) !== 0 || !mayLoad())
-    return null;
+    return NOT_COMPARED;
   const loaded = await mesh
     .truth(({ source }) => loadContent(source, place.key, value, contents))
     .then(({ answer }) => answer)
     // A loader that fails is the service's business, and a source that is away everybody's.
     .catch(() => null);
-  if (!loaded || isSameContent(loaded.value, read.value)) return null;
+  if (!loaded) return NOT_COMPARED;
+  if (isSameContent(loaded.value, read.value)) return { compared: true, found: null };
   const earlier = await earlierVersion(mesh, place.key, value.version, read.value, contents);
   if (earlier) {
     return found(
+      true,
       'stale-fill',
       `it has the content of ${earlier.era}.${earlier.n} under the label of the newest version: a fill that the rules refuse was forced through`,
     );
   }
   return found(
+    true,
     'content-differs',
     'a load under the same label has other content: it was filled past the rules, changed in place, or the source was changed without a new version',
   );

@@ -1,4 +1,4 @@
-import type { Position, Version } from '@tidemark/core';
+import { isKey, isVersion, type Position, type Version } from '@tidemark/core';
 import { type Mesh, type MeshWatch, watchMesh } from '@tidemark/inspect';
 
 const LOOK_EVERY_MS = 1_000;
@@ -64,7 +64,9 @@ export class Intake {
       const { answer } = await this.#mesh.truth(({ source }) =>
         source.changes(this.horizon, { limit: PAGE, ...(after && { after }) }),
       );
-      for (const { key, version } of answer.changes) this.#sink(key, version);
+      // The changelog may hold what no store can apply: dead letters are the doctor's.
+      for (const { key, version } of answer.changes)
+        if (isKey(key) && isVersion(version)) this.#sink(key, version);
       first ??= answer.horizon;
       after = answer.next;
       if (!after) {

@@ -1,4 +1,4 @@
-import { ConfigurationError, type Leadership } from '@tidemark/core';
+import { ConfigurationError, isKey, isVersion, type Leadership } from '@tidemark/core';
 import type { Mesh } from '@tidemark/inspect';
 import { SHELF_EVENTS_MAX, type VerifierShelf, verifierShelf } from '@tidemark/postgres';
 import type { Schedule } from './schedule.ts';
@@ -11,11 +11,18 @@ export interface KeeperParts {
   readonly mesh: Mesh;
   readonly name: string;
   readonly schedule: Schedule;
+  readonly agesMs: readonly number[];
   readonly monoMs: () => number;
   /** What is to be saved now, besides the events. */
   readonly state: () => Omit<SavedState, 'format' | 'writer'>;
   /** Told when another verifier has the state by now: nothing is saved any more. */
   readonly onSuperseded: () => void;
+}
+
+/** What is to be saved, as it stood at one instant. */
+interface Snapshot {
+  readonly state: SavedState;
+  readonly doneBelow: number;
 }
 
 /**
@@ -28,6 +35,8 @@ export class Keeper {
   readonly #writer: string;
   #leadership: Leadership | null = null;
   #savedBelow = 1;
+  /** What was saved last; null before this verifier has the state. */
+  #saved: Snapshot | null = null;
   #saving: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | null = null;
   #stopped = false;
@@ -61,13 +70,18 @@ export class Keeper {
     const state = found && parseState(found.state);
     if (!found || !state) return null;
     const nowMs = this.#parts.monoMs();
-    const events = found.events.map(({ ageMs, ...each }) => ({ ...each, seenAtMs: nowMs - ageMs }));
-    this.#parts.schedule.restore(events, state.places, state.nextId);
+    const events = found.events
+      .filter(({ key, version }) => isKey(key) && isVersion(version))
+      .map(({ ageMs, ...each }) => ({ ...each, seenAtMs: nowMs - ageMs }));
+    // Places are of ages: with other ones, what is pending is left.
+    const places = String(state.agesMs) === String(this.#parts.agesMs) ? state.places : {};
+    this.#parts.schedule.restore(events, places, state.nextId);
     this.#savedBelow = this.#parts.schedule.nextId;
     return state;
   }
 
   start(): void {
+    this.#saved ??= this.#state();
     this.#timer = setTimeout(() => {
       this.#saving = this.#save().finally(() => {
         if (!this.#stopped) this.start();
@@ -86,25 +100,41 @@ export class Keeper {
 
   /** Never rejects: it is tried again, and until then all is in memory. */
   async #save(): Promise<void> {
+    if (!this.#saved) return; // It never had the state.
     try {
       if (!(await this.#leads())) return;
-      const { schedule, name, monoMs } = this.#parts;
-      for (let first = true; first || this.#savedBelow < schedule.nextId; first = false) {
-        const nowMs = monoMs();
-        const events = schedule.since(this.#savedBelow, SHELF_EVENTS_MAX);
-        const state: SavedState = { format: 1, writer: this.#writer, ...this.#parts.state() };
-        const end = (events.at(-1)?.id ?? schedule.nextId - 1) + 1;
-        const rows = events.map(({ id, key, version, seenAtMs }) => ({
-          ...{ id, key, version },
-          ageMs: Math.max(0, Math.round(nowMs - seenAtMs)),
-        }));
-        // Not beyond the events that are there: whoever goes on from this must not count what it does not have.
-        await this.#shelf.save(name, { ...state, nextId: end }, schedule.doneBelow, rows);
-        this.#savedBelow = end;
+      const { schedule } = this.#parts;
+      while (schedule.nextId - this.#savedBelow > SHELF_EVENTS_MAX) {
+        // What was counted is counted of events that are there: it is saved with the last of them.
+        await this.#put(this.#saved, this.#saved.doneBelow);
       }
+      const now = this.#state();
+      await this.#put(now, now.doneBelow);
+      this.#saved = now;
     } catch {
       // The source is away.
     }
+  }
+
+  async #put({ state }: Snapshot, doneBelow: number): Promise<void> {
+    const { schedule, name, monoMs } = this.#parts;
+    const nowMs = monoMs();
+    const events = schedule.since(this.#savedBelow, SHELF_EVENTS_MAX);
+    const end = events.at(-1)?.id ?? this.#savedBelow - 1;
+    const rows = events.map(({ id, key, version, seenAtMs }) => ({
+      ...{ id, key, version },
+      ageMs: Math.max(0, Math.round(nowMs - seenAtMs)),
+    }));
+    await this.#shelf.save(name, { ...state, nextId: end + 1 }, doneBelow, rows);
+    this.#savedBelow = end + 1;
+  }
+
+  #state(): Snapshot {
+    const { schedule, state } = this.#parts;
+    return {
+      state: { format: 1, writer: this.#writer, ...state() },
+      doneBelow: schedule.doneBelow,
+    };
   }
 
   /** A leadership that was lost with the source is taken again, unless somebody went on with the state meanwhile. */

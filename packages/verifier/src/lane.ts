@@ -31,6 +31,8 @@ export interface LaneParts {
     outcome: Outcome,
     times: number,
   ) => void;
+  /** Told of each content that was compared with a load. */
+  readonly onCompared: () => void;
   readonly onFinding: (suspicion: Suspicion) => void;
 }
 
@@ -107,6 +109,7 @@ export class Lane {
         // A second look is worth a load, whatever is left of the budget.
         const mayLoad = (): boolean => second !== undefined || loads.take(monoMs());
         const examined = await examine(mesh, { key, region }, look, contents, mayLoad);
+        if (examined.compared) this.#parts.onCompared();
         raised.push(...examined.suspicions.map((suspicion) => ({ suspicion, check: null })));
         for (const check of checks) raised.push(...this.#check(check, examined, look, true));
         for (const check of second ?? []) raised.push(...this.#check(check, examined, look, false));

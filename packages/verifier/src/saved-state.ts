@@ -10,6 +10,8 @@ export interface SeenCounts {
   readonly sampledOut: number;
   /** Left out because too many waited. */
   readonly noRoom: number;
+  /** Contents of values that were compared with a load. */
+  readonly compared: number;
 }
 
 /** What a verifier keeps of itself besides its pending events. */

@@ -53,7 +53,7 @@ describe('a sample', () => {
 it('a saved state that this release can’t go on with is none', () => {
   const good = {
     ...{ format: 1, writer: 'w', nextId: 3, agesMs: [1_000], places: { us: [2] }, sinceMs: 1 },
-    ...{ cells: [], seen: { events: 1, sampledOut: 0, noRoom: 0 }, findings: {}, horizon: null },
+    ...{ cells: [], seen: { events: 1, sampledOut: 0, noRoom: 0, compared: 0 }, findings: {}, horizon: null },
   };
   expect(parseState(good)).toEqual(good);
   for (const bad of [

@@ -15,6 +15,8 @@ const SECOND_LOOK_MS = 800;
 const CATCH_UP_MS = 5_000;
 /** Keys that are behind and looked at again; those on top are only counted. */
 const BEHIND_MAX = 1_000;
+/** Loads at a time. */
+const LOADS_MAX = 3;
 
 export interface SweepOptions {
   readonly mesh: Mesh;
@@ -44,6 +46,8 @@ export interface SweptRegion {
   readonly served: number;
   /** Of them, those that were older than the source when they were met. */
   readonly behind: number;
+  /** Of them, those whose content was compared with a load; needs `contents`. */
+  readonly compared: number;
   /** Keys that could not be asked for, or compared with the source. */
   readonly notAsked: number;
   /** False: it was interrupted, or the region went away meanwhile. */
@@ -87,7 +91,7 @@ class RegionSweep {
   readonly #suspects = new Suspects();
   readonly #behind = new Map<string, Behind>();
   readonly #budget: Budget;
-  #counts = { keys: 0, served: 0, behind: 0, notAsked: 0 };
+  #counts = { keys: 0, served: 0, behind: 0, compared: 0, notAsked: 0 };
 
   constructor(options: SweepOptions, member: MeshRegion, onFound: (suspicion: Suspicion) => void) {
     this.#options = options;
@@ -139,6 +143,7 @@ class RegionSweep {
       this.#counts.keys += 1;
       if (!look.store || !look.source) this.#counts.notAsked += 1;
       if (examined.l2) this.#counts.served += 1;
+      if (examined.compared) this.#counts.compared += 1;
       const newest = look.source?.after.get(key)?.version;
       const isOlder = (served: Version | null): boolean =>
         served !== null && newest !== undefined && compareVersions(served, newest) < 0;
@@ -195,12 +200,14 @@ class RegionSweep {
     const region = this.#watch.region;
     const look = await this.#watch.look(keys);
     const raised: Suspicion[] = [];
-    await Promise.all(
-      keys.map(async (key) => {
+    const left = [...keys];
+    const work = async (): Promise<void> => {
+      for (let key = left.pop(); key !== undefined; key = left.pop()) {
         const examined = await examine(mesh, { key, region }, look, contents, () => true);
         raised.push(...examined.suspicions, ...more(key, examined, look));
-      }),
-    );
+      }
+    };
+    await Promise.all(Array.from({ length: LOADS_MAX }, work));
     const asked = new Set(keys);
     const judged = ({ key, tier, kind }: Suspicion): boolean =>
       kind !== 'stale' &&

@@ -53,7 +53,7 @@ export class Verifier {
   readonly #telemetry: Telemetry;
   readonly #stopping = new AbortController();
   readonly #findings = new Map<string, number>();
-  #seen = { events: 0, sampledOut: 0, noRoom: 0 };
+  #seen = { events: 0, sampledOut: 0, noRoom: 0, compared: 0 };
   #sinceMs = Date.now();
   #stopped: Promise<void> | null = null;
 
@@ -79,6 +79,7 @@ export class Verifier {
           contents: options.contents ?? null,
           onChecks: (region, tier, ageMs, outcome, times) =>
             this.#telemetry.record({ type: 'verified', region, tier, ageMs, outcome, times }),
+          onCompared: () => void (this.#seen.compared += 1),
           onFinding: (suspicion) => this.#found(suspicion),
         }),
     );
@@ -87,7 +88,7 @@ export class Verifier {
         ? null
         : new Keeper(
             {
-              ...{ mesh, name: options.state, schedule: this.#schedule, monoMs },
+              ...{ mesh, name: options.state, schedule: this.#schedule, agesMs, monoMs },
               state: () => this.#state(),
               onSuperseded: () => options.onState?.('superseded'),
             },
