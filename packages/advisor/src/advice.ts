@@ -5,7 +5,13 @@ import type { L1Size } from './propose/l1.ts';
 import type { Workload } from './workload.ts';
 
 /** In the order in which they are asked for: the first that fits is advised. */
-export const CHOICES = ['no-cache', 'ttl-only', 'change-data-capture', 'write-through', 'cache-aside'] as const;
+export const CHOICES = [
+  'no-cache',
+  'ttl-only',
+  'change-data-capture',
+  'write-through',
+  'cache-aside',
+] as const;
 export type Choice = (typeof CHOICES)[number];
 
 /** What was not chosen, and why null: not predicted. */

@@ -74,14 +74,13 @@ function candidateOf(choice: Choice, facts: Facts): Candidate {
 
 /** Nothing proves anything where nobody tells of writes. */
 function ttlIsTheBound({ plan }: Candidate): ConsistencyProposal {
-  return { level: 'eventual', why: `a value is at most its TTL old, ${spanText(plan.ttlS)}, and no read asks for more` };
+  return {
+    level: 'eventual',
+    why: `a value is at most its TTL old, ${spanText(plan.ttlS)}, and no read asks for more`,
+  };
 }
 
-function alternative(
-  choice: Choice,
-  verdicts: Readonly<Record<Choice, Verdict>>,
-  facts: Facts,
-): Alternative {
+function alternative(choice: Choice, verdicts: Readonly<Record<Choice, Verdict>>, facts: Facts): Alternative {
   const isPredicted = choice !== 'no-cache' && (choice !== 'ttl-only' || facts.ttlOnly !== null);
   const { misses, loads } = candidateOf(choice, facts).prediction;
   const { fits, why } = verdicts[choice];
@@ -93,10 +92,15 @@ function alternative(
   };
 }
 
-function cacheAsideWhy({ aside, work }: Facts): string {
-  const { misses, loads } = aside.prediction;
-  const perWrite = invalidatingWrites(work) === 0 ? '' : `, ${counted(work.reads / invalidatingWrites(work))} reads for each write`;
-  return `loads fall from ${perSecond(work.reads)} to ${perSecond(loads)}${perWrite}; readers load what they miss, ${percent(misses)} of their reads`;
+function cacheAsideWhy(facts: Facts): string {
+  const { work } = facts;
+  const { plan, prediction } = candidateOf('cache-aside', facts);
+  const { misses, loads } = prediction;
+  const perWrite =
+    invalidatingWrites(work) === 0
+      ? ''
+      : `, ${counted(work.reads / invalidatingWrites(work))} reads for each write`;
+  return `loads fall from ${perSecond(work.reads)} to ${perSecond(loads)}${perWrite}; ${percent(misses)} of the reads wait for one${plan.onWrite === 'refresh' ? ", as nodes reload what they lose (onWrite 'refresh')" : ''}`;
 }
 
 /** What has to be said besides. */
@@ -111,10 +115,12 @@ function moreReasons(facts: Facts, choice: Choice, { level, why: promise }: Cons
   }
   if (choice === 'cache-aside') {
     const { fits, why } = refreshFits(facts);
-    if (fits) reasons.push(`with onWrite 'refresh' nodes reload what they lose: ${why}`);
+    if (fits) reasons.push(`onWrite 'refresh' is worth it: ${why}`);
   }
   if (choice === 'change-data-capture')
-    reasons.push('have what follows the log bump the keys (tidemark.bump): bounds are proven from the bump on, not from the write');
+    reasons.push(
+      'have what follows the log bump the keys (tidemark.bump): bounds are proven from the bump on, not from the write',
+    );
   if (choice !== 'no-cache') reasons.push(`consistency ${level}: ${promise}`);
   return reasons;
 }

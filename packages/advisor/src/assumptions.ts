@@ -12,7 +12,13 @@ export function assumptionsOf(work: Workload): string[] {
       : []),
     ...(loadCost === undefined ? ['what a load takes is not known, so that nothing is said of latency'] : []),
     ...(newKeys === 0 ? ['the keys stay the same: no read asks for one that is new'] : []),
-    ...(work.writes > work.reads ? ['more is written than read: if reads follow the writes closely, more of them are hits than is said here'] : []),
-    ...(proposeConsistency(work).level === 'latest' ? ['version queries of `latest` are not counted as loads'] : []),
+    ...(work.writes > work.reads
+      ? [
+          'more is written than read: if reads follow the writes closely, more of them are hits than is said here',
+        ]
+      : []),
+    ...(proposeConsistency(work).level === 'latest'
+      ? ['version queries of `latest` are not counted as loads']
+      : []),
   ];
 }

@@ -29,7 +29,11 @@ export function latencyOf(
   const asked = level === 'latest' ? VERSION_MS : 0;
   const missMs = MISS_MS + loadCost;
   const p50Ms = l1 > 0.5 ? L1_MS : l1 + l2 > 0.5 ? L2_MS : missMs;
-  return { withoutMs: loadCost, meanMs: asked + l1 * L1_MS + l2 * L2_MS + misses * missMs, p50Ms: asked + p50Ms };
+  return {
+    withoutMs: loadCost,
+    meanMs: asked + l1 * L1_MS + l2 * L2_MS + misses * missMs,
+    p50Ms: asked + p50Ms,
+  };
 }
 
 /** Of a month of 30 days. */

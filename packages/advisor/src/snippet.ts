@@ -13,11 +13,16 @@ export function snippetOf(work: Workload, choice: Choice, proposal: Proposal): s
     ...(work.absent > 0 ? [`  negativeTtl: '${durationText(negativeTtlS)}',`] : []),
     ...(onWrite === 'invalidate' ? [] : [`  onWrite: '${onWrite}',`]),
     ...(work.dependencies > 0 ? ['  dependsOn: ({ id }) => [/* the keys it is made from */],'] : []),
-    '  load: ({ id }, { db }) => db.maybeOne(\'select …\', [id]),',
+    "  load: ({ id }, { db }) => db.maybeOne('select …', [id]),",
     '});',
     'const node = await startNode({',
     `  keyspaces: [${camel(work.name)}], …`,
-    ...(l1 ? [`  l1EntriesMax: ${grouped(l1.entriesMax)}, // for this keyspace: add what others need`, `  l1BytesMax: ${grouped(l1.bytesMax)}, // ${counted(l1.bytesMax / 1_024 ** 2)} MiB`] : []),
+    ...(l1
+      ? [
+          `  l1EntriesMax: ${grouped(l1.entriesMax)}, // for this keyspace: add what others need`,
+          `  l1BytesMax: ${grouped(l1.bytesMax)}, // ${counted(l1.bytesMax / 1_024 ** 2)} MiB`,
+        ]
+      : []),
     '});',
     readOf(work, proposal),
   ];
@@ -26,7 +31,8 @@ export function snippetOf(work: Workload, choice: Choice, proposal: Proposal): s
   function readOf({ name }: Workload, { consistency: { level, boundMs } }: Proposal): string {
     const read = `await node.get(${camel(name)}, { id: 1 }`;
     if (level === 'latest') return `${read}, { consistency: 'latest' });`;
-    if (level === 'bounded') return `${read}, { consistency: bounded('${durationText(boundMs! / 1_000)}') });`;
+    if (level === 'bounded')
+      return `${read}, { consistency: bounded('${durationText(boundMs! / 1_000)}') });`;
     return consistency.level === 'session' ? `${read}, { consistency: session });` : `${read});`;
   }
 }

@@ -23,7 +23,8 @@ export function percent(share: number): string {
 
 /** `5m`, `1d`: as a keyspace takes it. */
 export function durationText(seconds: number): `${number}${'ms' | 's' | 'm' | 'h' | 'd'}` {
-  for (const [unit, length] of UNITS) if (seconds >= length && seconds % length === 0) return `${seconds / length}${unit}`;
+  for (const [unit, length] of UNITS)
+    if (seconds >= length && seconds % length === 0) return `${seconds / length}${unit}`;
   return `${Math.round(seconds * 1_000)}ms`;
 }
 

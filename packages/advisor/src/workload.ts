@@ -27,7 +27,10 @@ function outside(amount: number, { from, to, whole }: Range): string | null {
   return `must be ${whole ? 'a whole number ' : ''}from ${from} to ${to.toLocaleString('en-GB')}`;
 }
 
-const rate = quantity(ratePerS, 'a rate such as 5000/s, 20/min, or a number of them a second', { from: 0, to: 1e12 });
+const rate = quantity(ratePerS, 'a rate such as 5000/s, 20/min, or a number of them a second', {
+  from: 0,
+  to: 1e12,
+});
 const duration = quantity(millisecondsOf, 'a duration such as 800us, 8ms, 2s, 5m', { from: 0, to: 1e11 });
 const size = quantity(bytesOf, 'bytes such as 600, 4KiB, 64MiB', { from: 0, to: 1e15 });
 const number = (range: Range) => quantity(plainNumber, 'a number', range);
@@ -37,7 +40,10 @@ const exponent = number({ from: 0, to: 5 });
 
 const SHAPE = z.strictObject({
   /** Of the keyspace; for the snippet. */
-  name: z.string().regex(/^[a-z][a-z0-9_-]{0,63}$/, 'must be a name that a keyspace may have: a letter, then a-z 0-9 - _').default('item'),
+  name: z
+    .string()
+    .regex(/^[a-z][a-z0-9_-]{0,63}$/, 'must be a name that a keyspace may have: a letter, then a-z 0-9 - _')
+    .default('item'),
   /** Reads a second, of all nodes. */
   reads: rate,
   /** Writes a second to the rows that are cached. */
@@ -94,23 +100,26 @@ export function workload(input: unknown, nameOf: (field: string) => string = Str
     const message = `${nodes} nodes can't be in ${regions} regions; count the nodes of all regions together`;
     throw new WorkloadError(nameOf('nodes'), message);
   }
-  if (data.absent + data.newKeys > 1) throw new WorkloadError(nameOf('absent'), 'with newKeys is more than all reads');
+  if (data.absent + data.newKeys > 1)
+    throw new WorkloadError(nameOf('absent'), 'with newKeys is more than all reads');
   return { ...data, nodes };
 }
 
-function describe(
-  input: unknown,
-  issue: z.core.$ZodIssue,
-  nameOf: (field: string) => string): WorkloadError {
+function describe(input: unknown, issue: z.core.$ZodIssue, nameOf: (field: string) => string): WorkloadError {
   const field = issue.path.length === 0 ? null : nameOf(String(issue.path[0]));
   if (issue.code === 'unrecognized_keys') {
     const known = WORKLOAD_FIELDS.map(nameOf).join(', ');
-    return new WorkloadError(null, `there is no ${issue.keys.map(nameOf).join(', ')}; a workload has ${known}`);
+    return new WorkloadError(
+      null,
+      `there is no ${issue.keys.map(nameOf).join(', ')}; a workload has ${known}`,
+    );
   }
-  if (issue.code === 'invalid_value') return new WorkloadError(field, `must be one of ${issue.values.join(', ')}`);
+  if (issue.code === 'invalid_value')
+    return new WorkloadError(field, `must be one of ${issue.values.join(', ')}`);
   if (issue.code === 'invalid_union' || issue.code === 'invalid_type') {
     const given: unknown = issue.path.length === 0 ? input : Reflect.get(input as object, issue.path[0]!);
-    const missing = given === undefined ? 'is missing, and can not be guessed' : 'is of a type that does not fit';
+    const missing =
+      given === undefined ? 'is missing, and can not be guessed' : 'is of a type that does not fit';
     return new WorkloadError(field, `${missing}; see docs/reference/advisor.md`);
   }
   return new WorkloadError(field, issue.message);

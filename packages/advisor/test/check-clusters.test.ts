@@ -12,9 +12,14 @@ const checks = checkClusters(rows);
 describe('the model against the clusters of Twitter', () => {
   it('is as far off as the documentation says', () => {
     const page = read('docs/reference/advisor.md');
-    const [, median, worst, cluster] = /median error of ([\d.]+) points, the worst of ([\d.]+) \((\w+)\)/.exec(page) ?? [];
+    const [, median, worst, cluster] =
+      /median error of ([\d.]+) points, the worst of ([\d.]+) \((\w+)\)/.exec(page) ?? [];
     const error = checkError(checks);
-    expect([error.medianPoints.toFixed(1), error.worstPoints.toFixed(1), error.worst]).toEqual([median, worst, cluster]);
+    expect([error.medianPoints.toFixed(1), error.worstPoints.toFixed(1), error.worst]).toEqual([
+      median,
+      worst,
+      cluster,
+    ]);
     const [, alone] = /model alone has one of ([\d.]+)/.exec(page) ?? [];
     expect(checkError(checks, ({ independent }) => independent).medianPoints.toFixed(1)).toBe(alone);
     // However it is changed: more than this would not be worth stating.
@@ -28,12 +33,16 @@ describe('the model against the clusters of Twitter', () => {
 
   it('does not know what was published', () => {
     const blind = rows.map((row) => ({ ...row, publishedMisses: row.publishedMisses === null ? null : 0.5 }));
-    expect(checkClusters(blind).map(({ predicted }) => predicted)).toEqual(checks.map(({ predicted }) => predicted));
+    expect(checkClusters(blind).map(({ predicted }) => predicted)).toEqual(
+      checks.map(({ predicted }) => predicted),
+    );
   });
 
   it('and the table in the documentation is what it says now', () => {
     const page = read('docs/reference/advisor-clusters.md');
     for (const { cluster, predicted, published } of checks)
-      expect(page).toContain(`| ${cluster} | ${(published * 100).toFixed(2)} | ${(predicted * 100).toFixed(2)} |`);
+      expect(page).toContain(
+        `| ${cluster} | ${(published * 100).toFixed(2)} | ${(predicted * 100).toFixed(2)} |`,
+      );
   });
 });

@@ -19,9 +19,27 @@ function measuredOf(input: WorkloadInput): MeasuredMesh {
     invalidated: true,
     l1Entries: 1_000,
   });
-  const keyspace = { keyspace: work.name, reads: work.reads, l1, l2, misses, loads, loadMs: 4, ttlS: TTL_S, unproven: 0 };
+  const keyspace = {
+    keyspace: work.name,
+    reads: work.reads,
+    l1,
+    l2,
+    misses,
+    loads,
+    loadMs: 4,
+    ttlS: TTL_S,
+    unproven: 0,
+  };
   const { nodes, regions, writes } = work;
-  return { windowS: 60, nodes, regions, invalidations: writes, entryBytes: 920, l1Entries: 700, keyspaces: [keyspace] };
+  return {
+    windowS: 60,
+    nodes,
+    regions,
+    invalidations: writes,
+    entryBytes: 920,
+    l1Entries: 700,
+    keyspaces: [keyspace],
+  };
 }
 
 describe('from what was measured', () => {
@@ -29,7 +47,14 @@ describe('from what was measured', () => {
     const mesh = measuredOf({ reads: 2_000, writes: 10, keys: 250_000, nodes: 4, regions: 2 });
     const { work, notes } = fitWorkload(mesh, mesh.keyspaces[0]!, {});
     expect(work.keys / 250_000).toBeCloseTo(1, 1);
-    expect(work).toMatchObject({ reads: 2_000, writes: 10, nodes: 4, regions: 2, loadCost: 4, valueBytes: 500 });
+    expect(work).toMatchObject({
+      reads: 2_000,
+      writes: 10,
+      nodes: 4,
+      regions: 2,
+      loadCost: 4,
+      valueBytes: 500,
+    });
     expect(notes).toEqual([expect.stringMatching(/^250,000 keys explain the misses/)]);
   });
 
@@ -55,7 +80,10 @@ describe('from what was measured', () => {
     const { work, notes } = fitWorkload(two, one!, { keys: 1_000 });
     expect(work.writes).toBeCloseTo(10, 6);
     expect(notes[0]).toMatch(/shared out by loads/);
-    expect(fitWorkload(two, one!, { keys: 1_000, writes: 7 })).toMatchObject({ work: { writes: 7 }, notes: [] });
+    expect(fitWorkload(two, one!, { keys: 1_000, writes: 7 })).toMatchObject({
+      work: { writes: 7 },
+      notes: [],
+    });
   });
 });
 
@@ -79,15 +107,27 @@ describe('a Prometheus', () => {
     const asked: unknown[] = [];
     const host = await serve((request, response) => {
       asked.push(request.url, request.headers.authorization);
-      response.end(JSON.stringify({ status: 'success', data: { resultType: 'vector', result: [{ metric: { a: 'b' }, value: [1, '2.5'] }] } }));
+      response.end(
+        JSON.stringify({
+          status: 'success',
+          data: { resultType: 'vector', result: [{ metric: { a: 'b' }, value: [1, '2.5'] }] },
+        }),
+      );
     });
     expect(await query(`http://na%40me:word@${host}/prom/`)).toEqual([{ labels: { a: 'b' }, value: 2.5 }]);
-    expect(asked).toEqual(['/prom/api/v1/query?query=up', `Basic ${Buffer.from('na@me:word').toString('base64')}`]);
+    expect(asked).toEqual([
+      '/prom/api/v1/query?query=up',
+      `Basic ${Buffer.from('na@me:word').toString('base64')}`,
+    ]);
   });
 
   it.each<[string, RequestListener, RegExp]>([
     ['that is none', (_, response) => response.end('<html>'), /answers, and not as a Prometheus does/],
-    ['that refuses', (_, response) => response.end('{"status":"error","error":"parse error"}'), /refuses up: parse error/],
+    [
+      'that refuses',
+      (_, response) => response.end('{"status":"error","error":"parse error"}'),
+      /refuses up: parse error/,
+    ],
     ['that wants a login', (_, response) => response.writeHead(401).end(), /write it into the address/],
     ['that does not answer', () => {}, /does not answer within 200 ms/],
     ['that hangs up', (request) => request.socket.destroy(), /does not answer \(.*\); is it the address/],
@@ -101,7 +141,9 @@ describe('a Prometheus', () => {
   it('without an address, or without reads', async () => {
     await expect(query('localhost:9090')).rejects.toMatchObject({ code: 'E_METRICS' });
     await expect(query('nowhere')).rejects.toThrow(/is no address of a Prometheus/);
-    const host = await serve((_, response) => response.end('{"status":"success","data":{"resultType":"vector","result":[]}}'));
+    const host = await serve((_, response) =>
+      response.end('{"status":"success","data":{"resultType":"vector","result":[]}}'),
+    );
     await expect(measureMesh({ url: `http://${host}`, timeoutMs: 5_000 }, 60)).rejects.toThrow(
       /saw no reads \(tidemark_reads_total\) in the last 60 s; have it scrape/,
     );

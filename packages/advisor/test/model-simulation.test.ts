@@ -28,7 +28,11 @@ const CASES: readonly [string, Partial<WorkloadInput>, Partial<Plan>][] = [
   ['updates to three regions', { nodes: 6, regions: 3, writes: 100 }, { onWrite: 'update', ttlS: 5 }],
   ['updates that are seldom', { writes: 10 }, { onWrite: 'update', ttlS: 1 }],
   ['refreshes by small L1s', { nodes: 4, regions: 2, writes: 100 }, { onWrite: 'refresh', l1Entries: 50 }],
-  ['refreshes with a short TTL', { nodes: 2, regions: 2, writes: 300 }, { onWrite: 'refresh', ttlS: 2, l1Entries: 200 }],
+  [
+    'refreshes with a short TTL',
+    { nodes: 2, regions: 2, writes: 300 },
+    { onWrite: 'refresh', ttlS: 2, l1Entries: 200 },
+  ],
   ['refreshes', { nodes: 4, regions: 2, writes: 100 }, { onWrite: 'refresh' }],
 ];
 
@@ -51,6 +55,8 @@ describe(`the model agrees with a simulation within ${ERROR_MAX * 100} points`, 
       loads: loads / work.reads - counted.loads,
     };
     for (const [what, difference] of Object.entries(differences))
-      expect(Math.abs(difference), `${what}: ${JSON.stringify({ l1, l2, misses, counted })}`).toBeLessThan(ERROR_MAX);
+      expect(Math.abs(difference), `${what}: ${JSON.stringify({ l1, l2, misses, counted })}`).toBeLessThan(
+        ERROR_MAX,
+      );
   });
 });

@@ -6,7 +6,10 @@ import { zipfClasses } from '../src/model/popularity.ts';
 import { type Workload, workload } from '../src/workload.ts';
 
 const rate = fc.oneof(fc.constant(0), fc.double({ min: 1e-6, max: 1e6, noNaN: true }));
-const seconds = fc.oneof(fc.constant(Number.POSITIVE_INFINITY), fc.double({ min: 1e-3, max: 1e7, noNaN: true }));
+const seconds = fc.oneof(
+  fc.constant(Number.POSITIVE_INFINITY),
+  fc.double({ min: 1e-3, max: 1e7, noNaN: true }),
+);
 
 const traffics: fc.Arbitrary<KeyTraffic> = fc
   .record({
@@ -99,14 +102,18 @@ describe('the prediction', () => {
 describe('Zipf in classes', () => {
   it('holds every key once, all of the reads, and the same as the sum over all ranks', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 50_000 }), fc.double({ min: 0, max: 3, noNaN: true }), (keys, alpha) => {
-        const classes = zipfClasses(keys, alpha);
-        expect(classes.reduce((sum, each) => sum + each.keys, 0)).toBe(keys);
-        expect(classes.reduce((sum, each) => sum + each.keys * each.share, 0)).toBeCloseTo(1, 9);
-        let exact = 0;
-        for (let rank = 1; rank <= keys; rank += 1) exact += rank ** -alpha;
-        expect(classes[0]!.share).toBeCloseTo(1 / exact, 6);
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 50_000 }),
+        fc.double({ min: 0, max: 3, noNaN: true }),
+        (keys, alpha) => {
+          const classes = zipfClasses(keys, alpha);
+          expect(classes.reduce((sum, each) => sum + each.keys, 0)).toBe(keys);
+          expect(classes.reduce((sum, each) => sum + each.keys * each.share, 0)).toBeCloseTo(1, 9);
+          let exact = 0;
+          for (let rank = 1; rank <= keys; rank += 1) exact += rank ** -alpha;
+          expect(classes[0]!.share).toBeCloseTo(1 / exact, 6);
+        },
+      ),
       { numRuns: 40 },
     );
   });

@@ -18,7 +18,10 @@ describe('where a formula is known', () => {
 
   it('regions miss each for itself', () => {
     const work = workload({ reads: 10, writes: 2, keys: 1, regions: 5 });
-    expect(predict(work, { ...PLAN, ttlS: Number.POSITIVE_INFINITY }).loads).toBeCloseTo((5 * 2 * 2) / (2 + 2), 9);
+    expect(predict(work, { ...PLAN, ttlS: Number.POSITIVE_INFINITY }).loads).toBeCloseTo(
+      (5 * 2 * 2) / (2 + 2),
+      9,
+    );
   });
 
   it('an update that is shipped leaves a miss only behind a TTL that no write renews', () => {
@@ -39,7 +42,10 @@ describe('where a formula is known', () => {
 
   it('an LRU without invalidations, uniform: as much as there is room for', () => {
     const work = workload({ reads: 1_000, writes: 0, keys: 1_000, zipf: 0 });
-    expect(predict(work, { ...PLAN, ttlS: Number.POSITIVE_INFINITY, l1Entries: 250 }).l1).toBeCloseTo(0.25, 6);
+    expect(predict(work, { ...PLAN, ttlS: Number.POSITIVE_INFINITY, l1Entries: 250 }).l1).toBeCloseTo(
+      0.25,
+      6,
+    );
   });
 });
 

@@ -19,16 +19,34 @@ function adviceFor(changed: Partial<WorkloadInput> = {}): Advice {
   return advise(workload({ ...SHOP, ...changed }));
 }
 const why = (advice: Advice, choice: Choice): string | undefined =>
-  advice.choice === choice ? advice.reasons[0] : advice.alternatives.find((each) => each.choice === choice)?.why;
+  advice.choice === choice
+    ? advice.reasons[0]
+    : advice.alternatives.find((each) => each.choice === choice)?.why;
 
 describe('no cache', () => {
   it.each<[string, Partial<WorkloadInput>, RegExp]>([
     ['nobody reads', { reads: 0 }, /nobody reads/],
-    ['most are written before they are read again', { reads: 100, writes: 1_000 }, /only \d.* of the reads would be hits/],
-    ['reads are of keys that nobody read before', { newKeys: 0.9 }, /would be hits: values are seldom read twice/],
-    ['more writes are told than loads are spared', { reads: 100, writes: 90, keys: 10, regions: 1 }, /each of these costs about what a load does/],
+    [
+      'most are written before they are read again',
+      { reads: 100, writes: 1_000 },
+      /only \d.* of the reads would be hits/,
+    ],
+    [
+      'reads are of keys that nobody read before',
+      { newKeys: 0.9 },
+      /would be hits: values are seldom read twice/,
+    ],
+    [
+      'more writes are told than loads are spared',
+      { reads: 100, writes: 90, keys: 10, regions: 1 },
+      /each of these costs about what a load does/,
+    ],
     ['a load is as quick as a hit', { loadCost: '300us', keys: 1e9 }, /a load takes 0.3 ms/],
-    ['the version costs what the load does', { loadCost: '1ms', staleness: '0s' }, /asks the source for each version/],
+    [
+      'the version costs what the load does',
+      { loadCost: '1ms', staleness: '0s' },
+      /asks the source for each version/,
+    ],
   ])('%s', (_name, changed, reason) => {
     const advice = adviceFor(changed);
     expect(advice).toMatchObject({ choice: 'no-cache', proposal: null, snippet: null, savings: null });
@@ -58,7 +76,11 @@ describe('TTL only', () => {
 
   it.each<[string, Partial<WorkloadInput>, RegExp]>([
     ['no tolerance was stated', {}, /no tolerance of staleness was stated/],
-    ['it is of seconds', { staleness: '59s' }, /59 s of staleness are tolerated, and a TTL alone is worth it from 1m/],
+    [
+      'it is of seconds',
+      { staleness: '59s' },
+      /59 s of staleness are tolerated, and a TTL alone is worth it from 1m/,
+    ],
     ['users must see their own writes', { staleness: '10m', readYourWrites: true }, /no TTL gives them/],
     ['it costs hits', { staleness: '1m', keys: 1e7 }, /would miss .* with it .* are missed/],
   ])('but not when %s', (_name, changed, reason) => {
@@ -80,7 +102,8 @@ describe('change data capture', () => {
     [{ writers: 'triggers' }, /triggers see every writer/],
     [{ writers: 'library' }, /all writes go through the library/],
   ])('but not with %j', (changed, reason) =>
-    expect(why(adviceFor(changed), 'change-data-capture')).toMatch(reason));
+    expect(why(adviceFor(changed), 'change-data-capture')).toMatch(reason),
+  );
 
   it('nor when a TTL is enough', () =>
     expect(adviceFor({ writers: 'outside', staleness: '10m', keys: 10_000 }).choice).toBe('ttl-only'));
@@ -98,7 +121,11 @@ describe('write-through', () => {
     ['values are made from others', { dependencies: 1 }, /are not shipped: each region/],
     ['values are large', { valueBytes: '20KiB' }, /16 KiB/],
     ['writes cause hardly a miss', { writes: '1/s' }, /hardly a miss/],
-    ['most writes are never read', { regions: 1, nodes: 1, writeZipf: 0, keys: 1e6, writes: '500/s' }, /more than readers do|hardly a miss/],
+    [
+      'most writes are never read',
+      { regions: 1, nodes: 1, writeZipf: 0, keys: 1e6, writes: '500/s' },
+      /more than readers do|hardly a miss/,
+    ],
   ])('but not when %s', (_name, changed, reason) => {
     const advice = adviceFor({ writers: 'library', keys: 1_000, writes: '200/s', ...changed });
     expect(advice.choice).toBe('cache-aside');
@@ -109,7 +136,10 @@ describe('write-through', () => {
 describe('cache-aside', () => {
   it('is what is left, and says what it brings', () => {
     const advice = adviceFor({ writes: '2/s' });
-    expect(advice).toMatchObject({ choice: 'cache-aside', proposal: { onWrite: 'invalidate', invalidated: true } });
+    expect(advice).toMatchObject({
+      choice: 'cache-aside',
+      proposal: { onWrite: 'invalidate', invalidated: true },
+    });
     expect(advice.reasons[0]).toMatch(/^loads fall from 5,000\/s to .* 2,500 reads for each write/);
     expect(advice.alternatives.map(({ choice }) => choice)).not.toContain('cache-aside');
     expect(advice.alternatives).toHaveLength(4);
@@ -118,14 +148,16 @@ describe('cache-aside', () => {
   it('nodes refresh what they lose when that spares a wait, and loads hardly more', () => {
     const advice = adviceFor({ keys: 1_000, writes: '50/s' });
     expect(advice).toMatchObject({ choice: 'cache-aside', proposal: { onWrite: 'refresh' } });
-    expect(advice.reasons.join(' ')).toMatch(/nodes reload what they lose/);
+    expect(advice.reasons.join(' ')).toMatch(/onWrite 'refresh' is worth it: /);
     const writtenOnly = adviceFor({ keys: 2_000, writes: '200/s', writeZipf: 0 });
     expect(writtenOnly.proposal?.onWrite).toBe('invalidate');
   });
 
   it('tells what dependencies do to it', () => {
     const advice = adviceFor({ dependencies: 3 });
-    expect(advice.reasons.join(' ')).toContain('made from 3 other keys: they make values stale 60 times a second, own writes 20 times');
+    expect(advice.reasons.join(' ')).toContain(
+      'made from 3 other keys: they make values stale 60 times a second, own writes 20 times',
+    );
     expect(advice.prediction.misses).toBeGreaterThan(adviceFor().prediction.misses);
     expect(advice.snippet).toContain('dependsOn');
   });
@@ -139,7 +171,8 @@ describe('what is proposed', () => {
     ['nothing stale', { staleness: 0 }, { level: 'latest' }],
     ['their own writes', { staleness: '2s', readYourWrites: true }, { level: 'session' }],
   ])('consistency for %s', (_name, changed, consistency) =>
-    expect(adviceFor(changed).proposal?.consistency).toMatchObject(consistency));
+    expect(adviceFor(changed).proposal?.consistency).toMatchObject(consistency),
+  );
 
   it('a TTL as long as it brings hits, and an L1 no larger than that', () => {
     const few = adviceFor({ keys: 100 }).proposal!;

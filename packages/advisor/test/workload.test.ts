@@ -22,8 +22,22 @@ async function file(name: string, content: string): Promise<string> {
 describe('a workload', () => {
   it('is what people write', () => {
     expect(
-      workload({ reads: '90_000/min', writes: '36/h', keys: '1e6', loadCost: '800us', valueBytes: '4KiB', staleness: '2m' }),
-    ).toMatchObject({ reads: 1_500, writes: 0.01, keys: 1_000_000, loadCost: 0.8, valueBytes: 4_096, staleness: 120_000 });
+      workload({
+        reads: '90_000/min',
+        writes: '36/h',
+        keys: '1e6',
+        loadCost: '800us',
+        valueBytes: '4KiB',
+        staleness: '2m',
+      }),
+    ).toMatchObject({
+      reads: 1_500,
+      writes: 0.01,
+      keys: 1_000_000,
+      loadCost: 0.8,
+      valueBytes: 4_096,
+      staleness: 120_000,
+    });
   });
 
   it('has defaults', () => {
@@ -73,7 +87,10 @@ describe('a workload', () => {
 
 describe('a workload file', () => {
   it('is YAML, or JSON', async () => {
-    const yaml = await file('a.yaml', '# products\nreads: 5000/s\nwrites: 20/s # with imports\nkeys: 1000000\n');
+    const yaml = await file(
+      'a.yaml',
+      '# products\nreads: 5000/s\nwrites: 20/s # with imports\nkeys: 1000000\n',
+    );
     expect(await readWorkloadFile(yaml)).toEqual({ reads: '5000/s', writes: '20/s', keys: 1_000_000 });
     const json = await file('a.json', '{"reads": 5, "writers": "outside"}');
     expect(await readWorkloadFile(json)).toEqual({ reads: 5, writers: 'outside' });

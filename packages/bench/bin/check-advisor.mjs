@@ -9,7 +9,11 @@ console.log = console.error;
 await main(async () => {
   await ensureNpm();
   await ensureBuild();
-  return run(process.execPath, [join(ROOT, 'packages/bench/dist/advisor/main.js'), ...process.argv.slice(2)], {
-    cwd: process.env['INIT_CWD'] ?? process.cwd(),
-  });
+  return run(
+    process.execPath,
+    [join(ROOT, 'packages/bench/dist/advisor/main.js'), ...process.argv.slice(2)],
+    {
+      cwd: process.env['INIT_CWD'] ?? process.cwd(),
+    },
+  );
 });

@@ -1,4 +1,12 @@
-import { type Advice, type Choice, durationText, type MeasuredKeyspace, percent, perSecond, type Prediction } from '@tidemark/advisor';
+import {
+  type Advice,
+  type Choice,
+  durationText,
+  type MeasuredKeyspace,
+  percent,
+  perSecond,
+  type Prediction,
+} from '@tidemark/advisor';
 import { columns, paint, size } from './paint.ts';
 
 const TITLES: Readonly<Record<Choice, string>> = {
@@ -47,15 +55,30 @@ function figures(
     ['hits of L1', percent(l1), measured ? percent(measured.l1) : ''],
     ['hits of L2', percent(l2), measured ? percent(measured.l2) : ''],
     ['misses', percent(misses), measured ? percent(measured.misses) : ''],
-    ['loads', `${perSecond(loads)}, without caches ${perSecond(reads)}`, measured ? perSecond(measured.loads) : ''],
-    ["in each region's Redis", `${COUNT.format(entries)} values, ${size(entries * workload.valueBytes)} of them`, ''],
+    [
+      'loads',
+      `${perSecond(loads)}, without caches ${perSecond(reads)}`,
+      measured ? perSecond(measured.loads) : '',
+    ],
+    [
+      "in each region's Redis",
+      `${COUNT.format(entries)} values, ${size(entries * workload.valueBytes)} of them`,
+      '',
+    ],
   ];
   if (latency) {
     const { p50Ms, meanMs, withoutMs } = latency;
-    rows.push(['a read takes', `p50 ${COUNT.format(p50Ms)} ms, mean ${COUNT.format(meanMs)} ms; a load ${COUNT.format(withoutMs)} ms`, '']);
+    rows.push([
+      'a read takes',
+      `p50 ${COUNT.format(p50Ms)} ms, mean ${COUNT.format(meanMs)} ms; a load ${COUNT.format(withoutMs)} ms`,
+      '',
+    ]);
   }
   if (savings) {
-    const money = savings.money === null ? '' : `, worth ${COUNT.format(savings.money)} at ${workload.pricePerMillion!} a million`;
+    const money =
+      savings.money === null
+        ? ''
+        : `, worth ${COUNT.format(savings.money)} at ${workload.pricePerMillion!} a million`;
     rows.push(['saves a month', `${COUNT.format(savings.queries)} queries${money}`, '']);
   }
   if (!measured) return rows.map((row) => row.slice(0, 2));
@@ -70,7 +93,10 @@ function settings({ proposal, workload }: Advice): string[][] {
     ...(workload.absent > 0 ? [['negativeTtl', durationText(negativeTtlS)]] : []),
     ['onWrite', onWrite],
     ['consistency', `${consistency.level}${bound}`],
-    ['L1 of a node', l1 ? `${COUNT.format(l1.entriesMax)} entries, ${size(l1.bytesMax)}` : 'not worth having'],
+    [
+      'L1 of a node',
+      l1 ? `${COUNT.format(l1.entriesMax)} entries, ${size(l1.bytesMax)}` : 'not worth having',
+    ],
   ];
 }
 

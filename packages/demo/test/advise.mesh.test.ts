@@ -20,7 +20,10 @@ const READS = 1_500;
 const WINDOW_S = 180;
 const WAIT = { timeout: 60_000, interval: 50 };
 
-const load = async ({ id }: { readonly id: number }, { db }: { readonly db: Loading }): Promise<Item | null> =>
+const load = async (
+  { id }: { readonly id: number },
+  { db }: { readonly db: Loading },
+): Promise<Item | null> =>
   (await db.maybeOne<Item>('select id, value from items where id = $1', [id])) ?? null;
 interface Loading {
   maybeOne<T>(sql: string, values: readonly unknown[]): Promise<T | null | undefined>;
@@ -77,7 +80,10 @@ async function drive(nodes: readonly OpenNode[]): Promise<void> {
       const id = 1 + below(KEYS);
       // By the library, which tells at once, or behind its back, where only the relay does.
       if (counted.writes % 2 === 0) await regions.sql(id, `sql ${tick}`);
-      else await nodes[0]!.node.write((tx) => tx.query('update items set value = $2 where id = $1', [id, `own ${tick}`]));
+      else
+        await nodes[0]!.node.write((tx) =>
+          tx.query('update items set value = $2 where id = $1', [id, `own ${tick}`]),
+        );
     }
     await Promise.all(reads);
     if (tick % 50 === 0) await nodes[0]!.node.get(others, { id: 1 });
@@ -95,7 +101,17 @@ type Answer = Advice & { readonly measured: MeasuredKeyspace & { readonly notes:
 
 async function measured(...args: string[]): Promise<Answer[]> {
   const { code, out, err } = await cli(
-    ...['advise', '--prometheus', prometheus.url, '--window', `${WINDOW_S}s`, '--zipf', '0', '--json', ...args],
+    ...[
+      'advise',
+      '--prometheus',
+      prometheus.url,
+      '--window',
+      `${WINDOW_S}s`,
+      '--zipf',
+      '0',
+      '--json',
+      ...args,
+    ],
   );
   expect([code, err]).toEqual([0, '']);
   return out
@@ -116,7 +132,11 @@ describe('tidemark advise on a running mesh', () => {
     };
     near(seen.reads * WINDOW_S, readsOf());
     near(seen.loads * WINDOW_S, counted.source);
-    for (const [share, tier] of [[seen.l1, 'l1'], [seen.l2, 'l2'], [seen.misses, 'source']] as const)
+    for (const [share, tier] of [
+      [seen.l1, 'l1'],
+      [seen.l2, 'l2'],
+      [seen.misses, 'source'],
+    ] as const)
       expect(Math.abs(share - counted[tier] / readsOf()), tier).toBeLessThan(0.05);
     expect(seen.ttlS).toBeCloseTo(1, 1);
     expect(seen.loadMs).toBeGreaterThan(0);

@@ -23,7 +23,16 @@ export function checkClusters(rows: readonly ClusterRow[]): ClusterCheck[] {
     const independent = predictMisses(traffic);
     const pushed = isPushed(row);
     const { cluster, category } = row;
-    return [{ cluster, category, pushed, predicted: pushed ? 0 : independent, independent, published: publishedMisses }];
+    return [
+      {
+        cluster,
+        category,
+        pushed,
+        predicted: pushed ? 0 : independent,
+        independent,
+        published: publishedMisses,
+      },
+    ];
   });
 }
 
@@ -31,7 +40,13 @@ export function checkClusters(rows: readonly ClusterRow[]): ClusterCheck[] {
 function predictMisses(traffic: ClusterTraffic): number {
   const work = workload(clusterWorkload(traffic));
   return traffic.ttls.reduce((sum, { ttlS, share }) => {
-    const plan = { ttlS, negativeTtlS: ttlS, onWrite: 'invalidate', invalidated: false, l1Entries: 0 } as const;
+    const plan = {
+      ttlS,
+      negativeTtlS: ttlS,
+      onWrite: 'invalidate',
+      invalidated: false,
+      l1Entries: 0,
+    } as const;
     return sum + share * predict(work, plan).misses;
   }, 0);
 }

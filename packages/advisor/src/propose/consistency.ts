@@ -16,11 +16,17 @@ export const PROVABLE_MS = 1_500;
 
 export function proposeConsistency({ staleness, readYourWrites }: Workload): ConsistencyProposal {
   if (staleness === 0)
-    return { level: 'latest', why: 'nothing superseded may be read: each read asks the source for the version, and loads only what moved' };
+    return {
+      level: 'latest',
+      why: 'nothing superseded may be read: each read asks the source for the version, and loads only what moved',
+    };
   if (readYourWrites)
     return { level: 'session', why: 'users see their own writes, in every region; needs `sessionSecrets`' };
   if (staleness === undefined)
-    return { level: 'eventual', why: 'no bound was asked for; invalidations arrive within milliseconds as long as regions reach each other' };
+    return {
+      level: 'eventual',
+      why: 'no bound was asked for; invalidations arrive within milliseconds as long as regions reach each other',
+    };
   if (staleness < PROVABLE_MS)
     return {
       level: 'latest',

@@ -23,7 +23,8 @@ export function proposeL1(work: Workload, plan: Plan): L1Size | null {
   const hits = (l1Entries: number): number => predict(work, { ...plan, l1Entries }).l1;
   const best = most < 1 ? 0 : hits(most);
   if (best < WORTH_SHARE) return null;
-  const entriesMax = firstThat(steps(most), (entries) => best - hits(entries) <= WORTH_SHARE) ?? roundDown(most);
+  const entriesMax =
+    firstThat(steps(most), (entries) => best - hits(entries) <= WORTH_SHARE) ?? roundDown(most);
   return { entriesMax, bytesMax: Math.ceil(entriesMax * entryBytes) };
 }
 

@@ -6,7 +6,10 @@ import type { Facts, Verdict } from './rule.ts';
  */
 export function changeDataCapture({ work }: Facts): Verdict {
   if (work.writers === 'outside')
-    return { fits: true, why: 'writers go past the library, and their tables may not have triggers: only the log of the database tells of their writes' };
+    return {
+      fits: true,
+      why: 'writers go past the library, and their tables may not have triggers: only the log of the database tells of their writes',
+    };
   return {
     fits: false,
     why:

@@ -18,7 +18,9 @@ export function noCache(facts: Facts): Verdict {
   const { misses, loads } = best.prediction;
   const hits = 1 - misses;
   if (hits < HIT_SHARE_MIN)
-    return fits(`only ${percent(hits)} of the reads would be hits: values are seldom read twice before they are stale`);
+    return fits(
+      `only ${percent(hits)} of the reads would be hits: values are seldom read twice before they are stale`,
+    );
   const avoided = work.reads - loads;
   const writes = invalidatingWrites(work);
   if (best.plan.invalidated && avoided < writes)
@@ -30,5 +32,8 @@ export function noCache(facts: Facts): Verdict {
     return fits(
       `a read would take ${counted(latency.meanMs)} ms on average with a cache${consistency.level === 'latest' ? ' that asks the source for each version' : ''}, and a load takes ${counted(latency.withoutMs)} ms`,
     );
-  return { fits: false, why: `${percent(hits)} of the reads would be hits, and ${perSecond(avoided)} loads fewer` };
+  return {
+    fits: false,
+    why: `${percent(hits)} of the reads would be hits, and ${perSecond(avoided)} loads fewer`,
+  };
 }

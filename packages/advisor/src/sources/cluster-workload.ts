@@ -17,7 +17,10 @@ export function isPushed({ reads, writes }: ClusterTraffic): boolean {
 /** A cluster of the table as traffic before a cache. */
 export function clusterWorkload(row: ClusterTraffic): WorkloadInput {
   if (row.reads === 0)
-    throw new WorkloadError('operations', `of ${row.cluster} has no reads: there is nothing to say of its hits`);
+    throw new WorkloadError(
+      'operations',
+      `of ${row.cluster} has no reads: there is nothing to say of its hits`,
+    );
   const keys = row.keys ?? Math.max(1, Math.round((row.requests * WINDOW_S) / row.meanFrequency));
   return {
     name: row.cluster,

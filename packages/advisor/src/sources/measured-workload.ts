@@ -32,7 +32,9 @@ export function fitWorkload(
   const loads = mesh.keyspaces.reduce((sum, each) => sum + each.loads, 0);
   const writes = loads === 0 ? 0 : (mesh.invalidations * measured.loads) / loads;
   if (known['writes'] === undefined && mesh.keyspaces.length > 1)
-    notes.push('metrics do not say which keyspace was written: the invalidations are shared out by loads (say --writes if you know better)');
+    notes.push(
+      'metrics do not say which keyspace was written: the invalidations are shared out by loads (say --writes if you know better)',
+    );
   const { entryBytes } = mesh;
   const asMeasured = {
     name: measured.keyspace,
@@ -43,7 +45,9 @@ export function fitWorkload(
     nodes: mesh.nodes,
     regions: mesh.regions,
     ...(measured.loadMs !== null && { loadCost: measured.loadMs }),
-    ...(entryBytes !== null && { valueBytes: Math.max(VALUE_BYTES_MIN, Math.round(entryBytes - ENTRY_BYTES)) }),
+    ...(entryBytes !== null && {
+      valueBytes: Math.max(VALUE_BYTES_MIN, Math.round(entryBytes - ENTRY_BYTES)),
+    }),
   };
   const work = workload({ ...asMeasured, ...known }, nameOf);
   if (known['keys'] !== undefined) return { work, notes };
@@ -57,12 +61,22 @@ function fit(work: Workload, measured: MeasuredKeyspace): { readonly work: Workl
   const missesOf = (changed: Partial<Workload>): number => missesAsNow({ ...work, ...changed }, measured);
   const { misses } = measured;
   if (missesOf({}) <= misses) {
-    const log = bisect(Math.log(work.keys), KEYS_LOG_MAX, (each) => missesOf({ keys: Math.round(Math.exp(each)) }) < misses);
+    const log = bisect(
+      Math.log(work.keys),
+      KEYS_LOG_MAX,
+      (each) => missesOf({ keys: Math.round(Math.exp(each)) }) < misses,
+    );
     const keys = Math.round(Math.exp(log));
-    return { work: { ...work, keys }, note: `${counted(keys)} keys explain the misses that were measured (say --keys if you know better)` };
+    return {
+      work: { ...work, keys },
+      note: `${counted(keys)} keys explain the misses that were measured (say --keys if you know better)`,
+    };
   }
   if (missesOf({ writes: 0 }) > misses)
-    return { work, note: `the model expects ${percent(missesOf({}))} of misses, and ${percent(misses)} were measured: reads come closer together than by chance` };
+    return {
+      work,
+      note: `the model expects ${percent(missesOf({}))} of misses, and ${percent(misses)} were measured: reads come closer together than by chance`,
+    };
   const share = bisect(0, 1, (part) => missesOf({ writes: work.writes * part }) < misses);
   return {
     work: { ...work, writes: work.writes * share },
@@ -73,7 +87,13 @@ function fit(work: Workload, measured: MeasuredKeyspace): { readonly work: Workl
 /** With the TTL that was measured. */
 function missesAsNow(work: Workload, { ttlS }: MeasuredKeyspace): number {
   const now = ttlS ?? DEFAULT_TTL_S;
-  const plan = { ttlS: now, negativeTtlS: now, onWrite: 'invalidate', invalidated: true, l1Entries: 0 } as const;
+  const plan = {
+    ttlS: now,
+    negativeTtlS: now,
+    onWrite: 'invalidate',
+    invalidated: true,
+    l1Entries: 0,
+  } as const;
   return predict(work, plan).misses;
 }
 

@@ -42,7 +42,9 @@ export async function measureMesh(options: PrometheusOptions, windowS: number): 
   const byKeyspace = (series: string): Promise<Sample[]> =>
     ask(`sum by (tidemark_keyspace) (rate(${series}${range}))`);
 
-  const reads = await ask(`sum by (tidemark_keyspace, tidemark_tier, tidemark_reason) (rate(tidemark_reads_total${range}))`);
+  const reads = await ask(
+    `sum by (tidemark_keyspace, tidemark_tier, tidemark_reason) (rate(tidemark_reads_total${range}))`,
+  );
   if (!reads.some(({ value }) => value > 0)) {
     throw new MetricsError(
       `${options.url} saw no reads (tidemark_reads_total) in the last ${windowS} s; have it scrape the nodes (docs/reference/telemetry.md), wait for two scrapes, or look back further with --window`,
@@ -55,7 +57,8 @@ export async function measureMesh(options: PrometheusOptions, windowS: number): 
     byKeyspace('tidemark_fill_ttl_sum'),
   ]);
   // A scrape that failed is no node that went away.
-  const lately = (gauge: string): string => `last_over_time(${gauge}[${Math.min(Math.ceil(windowS), LATELY_S)}s])`;
+  const lately = (gauge: string): string =>
+    `last_over_time(${gauge}[${Math.min(Math.ceil(windowS), LATELY_S)}s])`;
   const l1 = lately('tidemark_l1_entries');
   const [regions, nodes, applied, published, entries, bytes, fullest] = await Promise.all([
     one(`count(count by (tidemark_region) (${l1}))`),
@@ -106,7 +109,9 @@ export async function measureMesh(options: PrometheusOptions, windowS: number): 
 function total(samples: readonly Sample[], labels: Sample['labels']): number {
   return samples.reduce(
     (sum, sample) =>
-      Object.entries(labels).every(([name, value]) => sample.labels[name] === value) ? sum + sample.value : sum,
+      Object.entries(labels).every(([name, value]) => sample.labels[name] === value)
+        ? sum + sample.value
+        : sum,
     0,
   );
 }

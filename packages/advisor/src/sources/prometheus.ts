@@ -29,22 +29,36 @@ const ANSWER = z.discriminatedUnion('status', [
 ]);
 
 /** Asks a Prometheus for the values of now. @throws MetricsError */
-export async function queryPrometheus({ url, timeoutMs }: PrometheusOptions, query: string): Promise<Sample[]> {
+export async function queryPrometheus(
+  { url, timeoutMs }: PrometheusOptions,
+  query: string,
+): Promise<Sample[]> {
   const { address, headers } = addressOf(url);
-  const body = await answer(`${address}/api/v1/query?query=${encodeURIComponent(query)}`, headers, timeoutMs, address);
+  const body = await answer(
+    `${address}/api/v1/query?query=${encodeURIComponent(query)}`,
+    headers,
+    timeoutMs,
+    address,
+  );
   const { data, success } = ANSWER.safeParse(body);
   if (!success)
-    throw new MetricsError(`${address} answers, and not as a Prometheus does; give the address of its web page`);
+    throw new MetricsError(
+      `${address} answers, and not as a Prometheus does; give the address of its web page`,
+    );
   if (data.status === 'error') throw new MetricsError(`${address} refuses ${query}: ${data.error}`);
   if (data.data.result.length > SERIES_MAX)
-    throw new MetricsError(`${query} has more than ${SERIES_MAX} series; advice needs a Prometheus of one mesh`);
+    throw new MetricsError(
+      `${query} has more than ${SERIES_MAX} series; advice needs a Prometheus of one mesh`,
+    );
   return data.data.result.map(({ metric, value: [, value] }) => ({ labels: metric, value: Number(value) }));
 }
 
 function addressOf(text: string): { readonly address: string; readonly headers: Record<string, string> } {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (!url || !/^https?:$/.test(url.protocol))
-    throw new MetricsError(`${JSON.stringify(text)} is no address of a Prometheus, such as http://127.0.0.1:9090`);
+    throw new MetricsError(
+      `${JSON.stringify(text)} is no address of a Prometheus, such as http://127.0.0.1:9090`,
+    );
   const address = `${url.origin}${url.pathname}`.replace(/\/+$/, '');
   if (url.username === '') return { address, headers: {} };
   const login = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
@@ -64,11 +78,19 @@ async function answer(
     text = await response.text();
   } catch (error) {
     const { name, message, cause } = error as Error;
-    const reason = name === 'TimeoutError' ? `within ${timeoutMs} ms` : `(${cause instanceof Error ? cause.message : message})`;
-    throw new MetricsError(`${address} does not answer ${reason}; is it the address of a Prometheus that runs?`, { cause: error });
+    const reason =
+      name === 'TimeoutError'
+        ? `within ${timeoutMs} ms`
+        : `(${cause instanceof Error ? cause.message : message})`;
+    throw new MetricsError(
+      `${address} does not answer ${reason}; is it the address of a Prometheus that runs?`,
+      { cause: error },
+    );
   }
   if (response.status === 401 || response.status === 403)
-    throw new MetricsError(`${address} asks for a login (${response.status}); write it into the address, as in http://name:password@host`);
+    throw new MetricsError(
+      `${address} asks for a login (${response.status}); write it into the address, as in http://name:password@host`,
+    );
   try {
     return JSON.parse(text);
   } catch {

@@ -99,6 +99,10 @@ function pairs(text: string, separator: string): [string, number][] {
 
 function seconds(text: string, row: CsvRow): number {
   const [, number, unit] = /^([\d.]+)([smhd])$/.exec(text) ?? [];
-  if (number === undefined) throw new WorkloadError('common_ttls', `of ${row['cluster']} has ${JSON.stringify(text)}, which is no TTL`);
+  if (number === undefined)
+    throw new WorkloadError(
+      'common_ttls',
+      `of ${row['cluster']} has ${JSON.stringify(text)}, which is no TTL`,
+    );
   return Number(number) * SECONDS[unit!]!;
 }

@@ -34,7 +34,7 @@ export async function clusterChart(checks: readonly ClusterCheck[]): Promise<str
             field: 'kind',
             type: 'nominal',
             title: null,
-            legend: { orient: 'bottom' },
+            legend: { orient: 'bottom', labelLimit: 300 },
             scale: { range: ['#0b7285', '#c92a2a'] },
           },
         },

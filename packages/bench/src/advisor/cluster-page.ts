@@ -29,7 +29,11 @@ export function errorTable(checks: readonly ClusterCheck[]): string {
   ].join('\n');
 }
 
-function errorLine(name: string, checks: readonly ClusterCheck[], of?: (check: ClusterCheck) => number): string {
+function errorLine(
+  name: string,
+  checks: readonly ClusterCheck[],
+  of?: (check: ClusterCheck) => number,
+): string {
   const { clusters, medianPoints, meanPoints, worstPoints, worst, within5 } = checkError(checks, of);
   return `| ${name} | ${clusters} | ${medianPoints.toFixed(1)} | ${meanPoints.toFixed(1)} | ${worstPoints.toFixed(1)} (${worst}) | ${Math.round(within5 * clusters)} |`;
 }

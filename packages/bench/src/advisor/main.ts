@@ -14,7 +14,9 @@ interface Flags {
 const TABLE = fileURLToPath(new URL('../../data/twitter-2020-workloads.csv', import.meta.url));
 
 const program = new Command('npm run check-advisor --')
-  .description("Compares the advisor's predicted misses with those that were published of 40 clusters at Twitter.")
+  .description(
+    "Compares the advisor's predicted misses with those that were published of 40 clusters at Twitter.",
+  )
   .option('--json', 'print every cluster as one JSON document on stdout, and nothing else')
   .option('--write-docs <folder>', 'write advisor-clusters.md and its chart there')
   .addHelpText(
