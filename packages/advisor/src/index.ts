@@ -7,7 +7,7 @@ export { type Plan, type Prediction, predict } from './model/predict.ts';
 export type { ConsistencyProposal } from './propose/consistency.ts';
 export type { L1Size } from './propose/l1.ts';
 export { durationText, percent, perSecond } from './words.ts';
-export { type Workload, WORKLOAD_FIELDS, type WorkloadInput, workload } from './workload.ts';
+export { type Workload, type WorkloadInput, workload } from './workload.ts';
 export { checkClusters, checkError, type CheckError, type ClusterCheck } from './check/check-clusters.ts';
 export { type ClusterRow, clusterRows } from './sources/twitter-table.ts';
 export { readWorkloadFile } from './sources/workload-file.ts';

@@ -89,7 +89,7 @@ export type Workload = Readonly<z.output<typeof SHAPE> & { readonly nodes: numbe
 export type WorkloadInput = z.input<typeof SHAPE>;
 
 /** Names of everything that describes a workload. */
-export const WORKLOAD_FIELDS: readonly (keyof Workload)[] = Object.keys(SHAPE.shape) as (keyof Workload)[];
+const WORKLOAD_FIELDS: readonly (keyof Workload)[] = Object.keys(SHAPE.shape) as (keyof Workload)[];
 
 /** @param nameOf how the one who reads the error calls a field */
 export function workload(input: unknown, nameOf: (field: string) => string = String): Workload {

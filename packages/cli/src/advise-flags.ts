@@ -1,4 +1,4 @@
-import { WORKLOAD_FIELDS, type Workload } from '@tidemark/advisor';
+import type { Workload } from '@tidemark/advisor';
 import type { Command } from 'commander';
 
 /** What `advise` takes besides what describes a workload. */
@@ -45,8 +45,7 @@ export function flagOf(field: string): string {
 }
 
 export function withWorkload(command: Command): Command {
-  for (const field of WORKLOAD_FIELDS) {
-    const [takes, what] = FIELDS[field];
+  for (const [field, [takes, what]] of Object.entries(FIELDS)) {
     command.option(takes === null ? flagOf(field) : `${flagOf(field)} <${takes}>`, what);
   }
   return command
@@ -67,6 +66,6 @@ export function withWorkload(command: Command): Command {
 
 /** What was said of the workload by flags. */
 export function saidFields(flags: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const said = WORKLOAD_FIELDS.filter((field) => flags[field] !== undefined);
+  const said = Object.keys(FIELDS).filter((field) => flags[field] !== undefined);
   return Object.fromEntries(said.map((field) => [field, flags[field]]));
 }
