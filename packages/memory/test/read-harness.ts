@@ -1,6 +1,7 @@
 import {
   type AnyKeyspace,
   type BreakerOptions,
+  noTelemetry,
   type RefreshAheadOptions,
   startNode,
   type Store,
@@ -18,8 +19,10 @@ export interface VirtualRegion {
   readonly store: Store;
   /** Commands that the nodes sent to the store, by method. */
   readonly asked: ReadonlyMap<string, number>;
-  /** Makes the store's commands fail. */
-  fail(failing: boolean): void;
+  /** Makes the store's commands fail, as if it hung: all of them, or those of these names. */
+  fail(failing: boolean | readonly string[]): void;
+  /** Names of what the engine recorded, with their number. */
+  readonly events: ReadonlyMap<string, number>;
   close(): Promise<void>;
 }
 
@@ -39,7 +42,8 @@ export async function virtualRegion({ nodes: count = 1, ...options }: RegionOpti
   const source = memorySource({ runtime });
   const mesh = memoryMesh({ runtime, regions: ['us'] });
   const asked = new Map<string, number>();
-  let failing = false;
+  const events = new Map<string, number>();
+  let failing: boolean | readonly string[] = false;
   const memory = memoryStore({ runtime });
   const store = new Proxy(memory, {
     get(target, name) {
@@ -47,7 +51,8 @@ export async function virtualRegion({ nodes: count = 1, ...options }: RegionOpti
       if (typeof member !== 'function') return member;
       return (...args: readonly unknown[]): unknown => {
         asked.set(String(name), (asked.get(String(name)) ?? 0) + 1);
-        if (failing) return Promise.reject(new StoreUnavailableError('a test made it fail'));
+        if (failing === true || (failing && failing.includes(String(name))))
+          return Promise.reject(new StoreUnavailableError('a test made it fail', { unanswered: true }));
         return Reflect.apply(member, target, args);
       };
     },
@@ -55,7 +60,18 @@ export async function virtualRegion({ nodes: count = 1, ...options }: RegionOpti
   const buses = Array.from({ length: count }, () => mesh.bus('us'));
   const nodes = await Promise.all(
     buses.map((bus) =>
-      startNode<MemoryDb, MemoryTx>({ ...options, store, bus, source, runtime, pingInterval: 100 }),
+      startNode<MemoryDb, MemoryTx>({
+        ...options,
+        store,
+        bus,
+        source,
+        runtime,
+        pingInterval: 100,
+        telemetry: {
+          ...noTelemetry,
+          record: ({ type }) => void events.set(type, (events.get(type) ?? 0) + 1),
+        },
+      }),
     ),
   );
   while (nodes.some((node) => node.stats().stalenessBoundMs > 1_000)) await runtime.advance(50);
@@ -64,6 +80,7 @@ export async function virtualRegion({ nodes: count = 1, ...options }: RegionOpti
     nodes,
     store,
     asked,
+    events,
     fail: (value) => void (failing = value),
     async close() {
       await runtime.settle(Promise.all(nodes.map((node) => node.close())));

@@ -46,6 +46,10 @@ export function engineMetrics(meter: Meter, identity: Attributes): (event: Engin
     'store.errors',
     'Store commands that failed, and values that could not be encoded or decoded',
   );
+  const raisesSkipped = counter(
+    'raises.skipped',
+    'Invalidations that a writer left to the applier, since the circuit of the store was open',
+  );
   const breakerTurns = counter(
     'breaker.turns',
     'Times a circuit opened, opened again after a probe, or closed',
@@ -74,7 +78,16 @@ export function engineMetrics(meter: Meter, identity: Attributes): (event: Engin
     });
 
   // A counter that has not counted yet is no series, and no alert can tell it from one that is not collected.
-  for (const quiet of [gaps, badMessages, laterMessages, feedGaps, storeErrors, breakerTurns, resynced])
+  for (const quiet of [
+    gaps,
+    badMessages,
+    laterMessages,
+    feedGaps,
+    storeErrors,
+    raisesSkipped,
+    breakerTurns,
+    resynced,
+  ])
     quiet.add(0, identity);
 
   const of = (attributes: Attributes): Attributes => ({ ...identity, ...attributes });
@@ -125,6 +138,8 @@ export function engineMetrics(meter: Meter, identity: Attributes): (event: Engin
         return proofs.record(event.ms / 1_000, of({ 'tidemark.scope': event.scope }));
       case 'store-error':
         return storeErrors.add(1, of({ 'tidemark.operation': event.operation }));
+      case 'raise-skipped':
+        return raisesSkipped.add(event.events, identity);
       case 'breaker': {
         const circuit = of({ 'tidemark.breaker.of': event.of, 'tidemark.breaker.name': event.name });
         breakers.record(event.open ? 1 : 0, circuit);

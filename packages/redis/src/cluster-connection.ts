@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreFormatError, StoreUnavailableError } from '@tidemark/core';
 import { Cluster, type Redis } from 'ioredis';
 import { ClusterLeases } from './cluster-leases.ts';
-import { Deadlines } from './deadlines.ts';
+import { Deadlines, NoAnswerError } from './deadlines.ts';
 import type { ResolvedRedisOptions } from './options.ts';
 
 const OPEN_MAX_MS = 2_000;
@@ -94,7 +94,7 @@ export class ClusterConnection {
     return new StoreUnavailableError(
       `Redis Cluster at ${this.#nodes.join(', ')} did not do it: ${error?.message ?? String(cause)}; reads and ` +
         `writes go on without it, check that the shard is up and reachable`,
-      { cause },
+      { cause, unanswered: cause instanceof NoAnswerError },
     );
   };
 

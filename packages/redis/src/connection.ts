@@ -1,6 +1,6 @@
 import { StoreFormatError, StoreUnavailableError } from '@tidemark/core';
 import { type Cluster, Redis } from 'ioredis';
-import { Deadlines } from './deadlines.ts';
+import { Deadlines, NoAnswerError } from './deadlines.ts';
 import { LeaseChannels } from './lease-channels.ts';
 import type { ResolvedRedisOptions } from './options.ts';
 import { StoreClock } from './store-clock.ts';
@@ -141,7 +141,7 @@ export class Connection implements StoreConnection {
     const why = said.startsWith("Stream isn't writeable") ? 'not connected' : said;
     return new StoreUnavailableError(
       `Redis at ${host}:${port} did not do it: ${why}; reads and writes go on without it, check that it is up and reachable`,
-      { cause },
+      { cause, unanswered: cause instanceof NoAnswerError },
     );
   };
 

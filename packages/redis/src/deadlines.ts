@@ -7,6 +7,13 @@ export interface DeadlineOptions {
   readonly onSilence: () => void;
 }
 
+/** A command's time is over, and nothing came. */
+export class NoAnswerError extends Error {
+  constructor(ms: number) {
+    super(`no answer within ${ms} ms`);
+  }
+}
+
 interface Waiting {
   readonly dueMs: number;
   readonly reject: (error: Error) => void;
@@ -102,7 +109,7 @@ export class Deadlines {
     if (this.#oldest) this.#silentFromMs ??= this.#oldest.dueMs - commandTimeoutMs;
     for (let late = this.#oldest; late && late.dueMs <= nowMs; late = this.#oldest) {
       this.#remove(late);
-      late.reject(new Error(`no answer within ${commandTimeoutMs} ms`));
+      late.reject(new NoAnswerError(commandTimeoutMs));
     }
     if (this.#silentFromMs !== null && nowMs - this.#silentFromMs >= silenceMaxMs) {
       this.#silentFromMs = null;

@@ -1,6 +1,7 @@
 import {
   type BreakerOptions,
   keyspace,
+  type NodeOptions,
   startNode,
   type Store,
   systemRuntime,
@@ -77,8 +78,10 @@ export interface RedisRegion {
   /** Without a bus: no L1, so that every read is Redis or a load. */
   readonly writer: Member;
   readonly reader: Member;
+  /** Another process, with a bus, and so with an L1. */
+  join(): Promise<Member>;
   /** Writes, by the writer; resolves with what a read must show from now on. */
-  write(id: number): Promise<number>;
+  write(id: number, by?: Member): Promise<number>;
   /** The value that a node reads. */
   read(member: Member, id: number): Promise<number | undefined>;
   /** Resolves when both read every key's latest value out of Redis. */
@@ -111,7 +114,10 @@ export async function redisRegion({
     return store;
   };
   const nodes: Node[] = [];
-  const member = async (options: Partial<RedisStoreOptions>): Promise<Member> => {
+  const member = async (
+    options: Partial<RedisStoreOptions>,
+    own: Pick<NodeOptions, 'bus' | 'roles' | 'pingInterval'> = {},
+  ): Promise<Member> => {
     const commands = new CountedStore(await open(options));
     const events = new Map<string, number>();
     const record = ({ type }: { readonly type: string }): void =>
@@ -122,6 +128,7 @@ export async function redisRegion({
       store: commands.store,
       source,
       telemetry,
+      ...own,
       ...(storeBreaker !== undefined && { storeBreaker }),
     });
     nodes.push(node);
@@ -132,9 +139,9 @@ export async function redisRegion({
   // Values that the writer fills are in bodies, those of the reader in records.
   const [writer, reader] = [await member({ inlineBytesMax: 1_000 }), await member({})];
   const latest = new Map<number, number>();
-  const write = async (id: number): Promise<number> => {
+  const write = async (id: number, by = writer): Promise<number> => {
     const n = (latest.get(id) ?? 0) + 1;
-    await writer.node.write((tx) => tx.set(`city:${id}`, { n }));
+    await by.node.write((tx) => tx.set(`city:${id}`, { n }));
     latest.set(id, n);
     return n;
   };
@@ -157,6 +164,7 @@ export async function redisRegion({
     admin,
     writer,
     reader,
+    join: () => member({}, { bus, roles: { relay: false, applier: false }, pingInterval: 50 }),
     write,
     read,
     healed,

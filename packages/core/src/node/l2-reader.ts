@@ -13,6 +13,7 @@ import type { AnyKeyspace, ResolvedOptions } from './options.ts';
 import { ReadBatcher, type RecordAnswer, type Waiter } from './read-batcher.ts';
 import type { ServedResult } from './read-result.ts';
 import type { SeenFloors } from './seen-floors.ts';
+import type { StoreCircuits } from './store-circuits.ts';
 
 const READ_BATCH_MAX = 512;
 const UNPROVEN = Number.NEGATIVE_INFINITY;
@@ -37,6 +38,7 @@ interface Knowledge {
   readonly floors: SeenFloors;
   readonly times: LoadTimes;
   readonly trace: KeyTrace;
+  readonly circuits: StoreCircuits | null;
 }
 
 /** A key that was asked for: an object instead of closures, since there is one for each read. */
@@ -79,7 +81,7 @@ export class L2Reader {
     this.#options = options;
     this.#knowledge = knowledge;
     this.#failed = failed;
-    this.#batcher = options.store && new ReadBatcher(options.store, READ_BATCH_MAX, options);
+    this.#batcher = knowledge.circuits && new ReadBatcher(knowledge.circuits, READ_BATCH_MAX);
   }
 
   /**

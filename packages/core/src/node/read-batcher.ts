@@ -1,9 +1,6 @@
-import { StoreUnavailableError } from '../ports/errors.ts';
-import type { Store, StoreAnswer } from '../ports/store.ts';
 import type { StoreMeta, StoredRecord } from '../protocol/record.ts';
 import { split } from '../store/partitioned-store.ts';
-import { CircuitBreaker } from './circuit-breaker.ts';
-import type { ResolvedOptions } from './options.ts';
+import type { StoreCircuits } from './store-circuits.ts';
 
 /** One key's part of a store answer. */
 export interface RecordAnswer {
@@ -21,22 +18,15 @@ export interface Waiter {
   reject(error: unknown): void;
 }
 
-/**
- * Sends the reads of one turn of the event loop as one command. A partition that fails is left alone for a
- * while: its reads then reject at once.
- */
+/** Sends the reads of one turn of the event loop as one command. */
 export class ReadBatcher {
-  readonly #partitions: readonly Store[];
-  readonly #breakers: readonly CircuitBreaker[];
+  readonly #circuits: StoreCircuits;
   readonly #batchMax: number;
-  readonly #options: Pick<ResolvedOptions<unknown, unknown>, 'runtime' | 'telemetry'>;
   #waiting: Waiter[] = [];
 
-  constructor(store: Store, batchMax: number, options: ResolvedOptions<unknown, unknown>) {
-    this.#partitions = store.partitions ?? [store];
-    this.#breakers = this.#partitions.map(() => new CircuitBreaker(options.storeBreaker));
+  constructor(circuits: StoreCircuits, batchMax: number) {
+    this.#circuits = circuits;
     this.#batchMax = batchMax;
-    this.#options = options;
   }
 
   read(key: string): Promise<RecordAnswer> {
@@ -53,12 +43,13 @@ export class ReadBatcher {
   readonly #flush = (): void => {
     const waiting = this.#waiting;
     this.#waiting = [];
-    if (this.#partitions.length === 1 && waiting.length <= this.#batchMax) {
+    const { length: partitions } = this.#circuits.partitions;
+    if (partitions === 1 && waiting.length <= this.#batchMax) {
       void this.#send(0, waiting);
       return;
     }
     // Each partition is asked by itself: one that is away must not fail the others' keys.
-    for (const [i, part] of split(waiting, this.#partitions.length, ({ key }) => key)) {
+    for (const [i, part] of split(waiting, partitions, ({ key }) => key)) {
       for (let start = 0; start < part.length; start += this.#batchMax) {
         void this.#send(i, part.slice(start, start + this.#batchMax));
       }
@@ -66,31 +57,14 @@ export class ReadBatcher {
   };
 
   async #send(partition: number, waiters: readonly Waiter[]): Promise<void> {
-    const { runtime } = this.#options;
-    const breaker = this.#breakers[partition]!;
-    const wasOpen = !breaker.isClosed;
     try {
-      if (!breaker.allows(runtime.monoMs())) throw new StoreUnavailableError('its circuit is open');
-      const { meta, records, nowMs } = await this.#read(partition, waiters, breaker);
-      if (wasOpen) this.#tell(partition, false);
+      const { meta, records, nowMs } = await this.#circuits.read(
+        partition,
+        waiters.map(({ key }) => key),
+      );
       for (let i = 0; i < waiters.length; i += 1) waiters[i]!.resolve(meta, records[i] ?? null, nowMs);
     } catch (error) {
       for (const waiter of waiters) waiter.reject(error);
     }
-  }
-
-  async #read(partition: number, waiters: readonly Waiter[], breaker: CircuitBreaker): Promise<StoreAnswer> {
-    try {
-      const answer = await this.#partitions[partition]!.read(waiters.map(({ key }) => key));
-      breaker.succeeded();
-      return answer;
-    } catch (error) {
-      if (breaker.failed(this.#options.runtime.monoMs())) this.#tell(partition, true);
-      throw error;
-    }
-  }
-
-  #tell(partition: number, open: boolean): void {
-    this.#options.telemetry.record({ type: 'breaker', of: 'store', name: String(partition), open });
   }
 }

@@ -27,6 +27,7 @@ import { SingleFlight } from './single-flight.ts';
 import type { Counters } from './stats.ts';
 import { seenIn, Settler } from './settler.ts';
 import { StaleAnswers } from './stale-answers.ts';
+import { StoreCircuits } from './store-circuits.ts';
 import { StoreFiller } from './store-filler.ts';
 
 const UNPROVEN = Number.NEGATIVE_INFINITY;
@@ -49,6 +50,8 @@ export class ReadPath {
   readonly proof = new FreshnessProof();
   /** What happened to keys after their invalidation. */
   readonly trace: KeyTrace;
+  /** Null without a store. */
+  readonly circuits: StoreCircuits | null;
   /** Told of keys that were dropped from L1 because something rose. */
   onDrop: (key: string, version: Version) => void = () => {};
   /** Told of a key's hits of L1, some time after them. */
@@ -87,9 +90,10 @@ export class ReadPath {
     );
     this.#loader = new Loader(options, times, this.trace);
     this.#filler = new StoreFiller(options, counters, this.#causes, this.trace);
-    const { l1, proof, trace } = this;
+    this.circuits = options.store && new StoreCircuits(options.store, options);
+    const { l1, proof, trace, circuits } = this;
     const entries = new L1Entries(times);
-    const knowledge = { l1, entries, proof, floors: this.#floors, times, trace };
+    const knowledge = { l1, entries, proof, floors: this.#floors, times, trace, circuits };
     this.#l2 = new L2Reader(options, knowledge, (operation, error) => this.#filler.failed(operation, error));
     this.#stale = new StaleAnswers(options, this.l1Reader, this.#l2, counters);
     this.#settler = new Settler(options, { ...knowledge, l2: this.#l2, filler: this.#filler });
@@ -234,6 +238,9 @@ export class ReadPath {
       }
     }
   }
+
+  /** The region's store may not know of what was written at `atMs`: it was not told, or did not answer. */
+  readonly untold = (atMs: number): void => this.#floors.untold(atMs);
 
   /** Loads what was just written here from the primary, and fills the own region with it. */
   async renew(

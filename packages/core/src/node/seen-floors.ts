@@ -2,6 +2,8 @@ import type { Label } from '../protocol/dependency.ts';
 import { keyspaceOf } from '../protocol/key.ts';
 import { compareVersions, VERSION_NONE, type Version } from '../protocol/version.ts';
 
+const NEVER = Number.NEGATIVE_INFINITY;
+
 interface Seen {
   readonly version: Version;
   readonly atMs: number;
@@ -18,7 +20,12 @@ export class SeenFloors {
   // In order of hearing: raising a key moves it to the end.
   readonly #floors = new Map<string, Seen>();
   readonly #max: number;
-  #forgottenBeforeMs = Number.NEGATIVE_INFINITY;
+  #forgottenBeforeMs = NEVER;
+  #clearedAtMs = NEVER;
+  /** When the node last wrote what its region's store may not have been told, and no claim covers. */
+  #untoldAtMs = NEVER;
+  /** Such a write was among what was forgotten: until a claim covers it, everything counts as overtaken. */
+  #lostAtMs = NEVER;
 
   constructor(max: number) {
     this.#max = max;
@@ -37,10 +44,18 @@ export class SeenFloors {
     }
     if (this.#floors.size >= this.#max) {
       this.#floors.clear();
+      this.#clearedAtMs = atMs;
+      this.#lostAtMs = this.#untoldAtMs;
       return false;
     }
     this.#floors.set(key, { version, atMs });
     return true;
+  }
+
+  /** Of what this node wrote and raised at `atMs` its region's store may not know. */
+  untold(atMs: number): void {
+    this.#untoldAtMs = Math.max(this.#untoldAtMs, atMs);
+    if (this.#clearedAtMs >= atMs) this.#lostAtMs = this.#untoldAtMs;
   }
 
   /** The highest version heard of, as far as it is remembered. */
@@ -56,6 +71,7 @@ export class SeenFloors {
 
   /** Whether the node heard of a newer version of the key, or of a newer scope of its keyspace. */
   isOvertaken({ key, version, scope }: Label): boolean {
+    if (this.#lostAtMs !== NEVER) return true;
     if (this.#floors.size === 0) return false;
     return this.isBelow(key, version) || this.isBelow(keyspaceOf(key), { era: version.era, n: scope });
   }
@@ -74,6 +90,8 @@ export class SeenFloors {
   /** Forgets what was heard before `beforeMs`. */
   forget(beforeMs: number): void {
     this.#forgottenBeforeMs = Math.max(this.#forgottenBeforeMs, beforeMs);
+    if (this.#untoldAtMs < beforeMs) this.#untoldAtMs = NEVER;
+    if (this.#lostAtMs < beforeMs) this.#lostAtMs = NEVER;
     for (const [key, { atMs }] of this.#floors) {
       if (atMs >= beforeMs) return;
       this.#floors.delete(key);

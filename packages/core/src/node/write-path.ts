@@ -2,6 +2,8 @@ import type { Params, ParamTypes } from '../keyspace/params.ts';
 import { tag } from '../keyspace/tag.ts';
 import { ConfigurationError } from '../ports/errors.ts';
 import type { Bump, Committed } from '../ports/source.ts';
+import type { Store } from '../ports/store.ts';
+import type { Span } from '../ports/telemetry.ts';
 import type { Invalidation } from '../protocol/event.ts';
 import type { AnyKeyspace, ResolvedOptions, TypedKeyspace } from './options.ts';
 import { Publisher } from './publisher.ts';
@@ -76,16 +78,41 @@ export class WritePath {
   async announce(invalidations: readonly Invalidation[]): Promise<void> {
     if (invalidations.length === 0) return;
     const { store, bus, telemetry } = this.#options;
+    const atMs = this.#options.runtime.monoMs();
     this.#reads.raise(invalidations, telemetry.inject());
+    const about = { 'tidemark.keys': invalidations.length };
     try {
-      const about = { 'tidemark.keys': invalidations.length };
-      if (store) await telemetry.trace('tidemark.raise', about, undefined, () => store.raise(invalidations));
+      if (store)
+        await telemetry.trace('tidemark.raise', about, undefined, (span) =>
+          this.#raise(store, invalidations, atMs, span),
+        );
     } catch {
+      if (bus) this.#reads.untold(atMs);
       this.#counters.storeErrors += 1;
       telemetry.record({ type: 'store-error', operation: 'raise' });
     }
     this.#publisher?.publish(invalidations);
     bus?.send('poke', { data: '' });
+  }
+
+  /**
+   * Tells the region's store. While it fails nobody waits for it, if there is a bus: the appliers at its other end
+   * tell the region as soon as it can be told. Without one this is the only way.
+   */
+  async #raise(
+    store: Store,
+    invalidations: readonly Invalidation[],
+    atMs: number,
+    span: Span,
+  ): Promise<void> {
+    if (!this.#options.bus) return store.raise(invalidations);
+    const { skipped, errors } = await this.#reads.circuits!.raise(invalidations);
+    if (skipped > 0) {
+      this.#reads.untold(atMs);
+      span.set({ 'tidemark.skipped': skipped });
+      this.#options.telemetry.record({ type: 'raise-skipped', events: skipped });
+    }
+    if (errors.length > 0) throw errors[0];
   }
 
   async close(): Promise<void> {

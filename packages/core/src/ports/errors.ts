@@ -35,10 +35,16 @@ export class FormatError extends TidemarkError {
   }
 }
 
-/** The region's store did not answer in time. Reads and writes go on without it. */
+/** The region's store did not answer in time, or refused. Reads and writes go on without it. */
 export class StoreUnavailableError extends TidemarkError {
-  constructor(message: string, options?: ErrorOptions) {
+  /** Somebody waited for an answer in vain; false when it was known at once. */
+  readonly unanswered: boolean;
+  constructor(
+    message: string,
+    { unanswered = false, ...options }: ErrorOptions & { readonly unanswered?: boolean } = {},
+  ) {
     super('E_STORE_UNAVAILABLE', message, options);
+    this.unanswered = unanswered;
   }
 }
 

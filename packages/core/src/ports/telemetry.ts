@@ -120,6 +120,8 @@ export type EngineEvent =
    * as something which the codec or the schema refuses. `error` says what was wrong with it.
    */
   | { readonly type: 'store-error'; readonly operation: string; readonly error?: unknown }
+  /** A write did not wait for its region's store, whose circuit is open: the applier tells it of so many events. */
+  | { readonly type: 'raise-skipped'; readonly events: number }
   /** A circuit opened (again), or closed: of the store's partition, or of a keyspace's loads. */
   | {
       readonly type: 'breaker';
