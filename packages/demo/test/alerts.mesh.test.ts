@@ -14,6 +14,7 @@ const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const RULES = join(ROOT, 'deploy/prometheus/tidemark.rules.yml');
 const DASHBOARDS = join(ROOT, 'deploy/grafana');
 const IDS = ['us-east', 'eu-west', 'ap-south'] as const;
+const LABEL_VALUES_MAX = 20;
 const WAIT = { timeout: 40_000, interval: 100 };
 
 /** A keyspace whose loads fail when they are told to. */
@@ -183,6 +184,47 @@ it('every series that dashboards and rules name exists on a mesh that met some t
   }, WAIT);
   broken = false;
 }, 60_000);
+
+/** Rows of the page's table of metrics: names as Prometheus has them, and their labels. */
+async function documented(): Promise<{ readonly names: Set<string>; readonly labels: Set<string> }> {
+  const page = await readFile(join(ROOT, 'docs/reference/telemetry.md'), 'utf8');
+  const table = page.slice(page.indexOf('| metric |'), page.indexOf('Loads avoided'));
+  const names = new Set<string>();
+  const labels = new Set(['region', 'node']);
+  for (const row of table.trim().split('\n').slice(2)) {
+    const [, metric = '', label = ''] = row.split('|');
+    let family = '';
+    for (const [, name] of metric.matchAll(/`([\w.]+)`/g)) {
+      if (!name!.startsWith('.')) family = name!.slice(0, name!.lastIndexOf('.'));
+      names.add((name!.startsWith('.') ? family + name! : name!).replaceAll('.', '_'));
+    }
+    for (const [, name] of label.matchAll(/`([\w.]+)`/g)) labels.add(name!);
+  }
+  return { names, labels: new Set([...labels].map((name) => `tidemark_${name.replaceAll('.', '_')}`)) };
+}
+
+it('the page has every metric and every label that there is; labels have few values, and none is a key', async () => {
+  const { names, labels } = await documented();
+  const all = `series?match[]=${encodeURIComponent('{__name__=~"tidemark_.*"}')}`;
+  const series = await ask<readonly Readonly<Record<string, string>>[]>(all);
+  const base = (name: string): string => name.replace(/_(total|bucket|sum|count)$/, '');
+  const known = new Set(series.map(({ __name__: name }) => base(name!)));
+  expect([...known].filter((name) => !names.has(name))).toEqual([]);
+  expect([...names].filter((name) => !known.has(name))).toEqual([]);
+  const values = new Map<string, Set<string>>();
+  for (const [label, value] of series.flatMap((each) => Object.entries(each))) {
+    if (!label.startsWith('tidemark_')) continue;
+    values.set(label, (values.get(label) ?? new Set()).add(value));
+  }
+  expect([...values.keys()].filter((label) => !labels.has(label))).toEqual([]);
+  for (const [label, found] of values) {
+    expect([label, found.size <= LABEL_VALUES_MAX]).toEqual([label, true]);
+    expect([
+      label,
+      [...found].filter((value) => value.includes(':') || /^[0-9a-f]{16}$/.test(value)),
+    ]).toEqual([label, []]);
+  }
+});
 
 it('every expression of a dashboard is understood, and ids are unique', async () => {
   for (const { uid, panels } of await dashboards()) {
