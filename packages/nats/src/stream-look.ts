@@ -130,7 +130,7 @@ export async function* readLog(
     const startSeq = Math.max(1, ...seqs);
     if (state.messages === 0 || startSeq > end || limit < 1) return;
     const name = `tm-look-${randomUUID()}`;
-    await manager.consumers.add(stream, {
+    const { num_pending: left } = await manager.consumers.add(stream, {
       name,
       description: 'tidemark observer',
       ack_policy: AckPolicy.None,
@@ -142,6 +142,7 @@ export async function* readLog(
         ? { deliver_policy: DeliverPolicy.StartTime, opt_start_time: new Date(sinceMs).toISOString() }
         : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: startSeq }),
     });
+    if (left === 0) return;
     const consumer = await connection.jetstream({ timeout: ms }).consumers.get(stream, name);
     let read = 0;
     for (;;) {
@@ -156,7 +157,8 @@ export async function* readLog(
         if (seq <= end) yield { seq, atMs: info.timestampNanos / 1e6, message: toBusMessage(data, headers) };
         if (seq >= end || read >= limit || info.pending === 0) return;
       }
-      if (got === 0) return;
+      // Silence is no end: what was read must not pass for the whole.
+      if (got === 0) throw new Error(`no more messages within ${ms} ms, after ${read}`);
     }
   } catch (error) {
     if (isNotFound(error)) return;
@@ -168,7 +170,10 @@ export async function* readLog(
 
 function unavailable(stream: string, cause: unknown): BusUnavailableError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new BusUnavailableError(`stream ${stream} can't be read: ${why}; check the login's permissions`, {
-    cause,
-  });
+  return new BusUnavailableError(
+    `stream ${stream} can't be read: ${why}; check the way to it and the login's permissions`,
+    {
+      cause,
+    },
+  );
 }
