@@ -23,7 +23,7 @@ import { type Ran, RunningDemo } from './running-demo.ts';
 
 const REGIONS = ['us-east', 'ap-south', 'eu-west'];
 const KEYSPACES = ['--keyspaces', fileURLToPath(new URL('../dist/city.js', import.meta.url))];
-const WAIT = { timeout: 20_000, interval: 100 };
+const WAIT = { timeout: 60_000, interval: 100 };
 /** Each server may take this long, and a command two to three times that. */
 const TIMEOUT = ['--timeout', '2s'];
 /** Who waits without a bound waits for longer, also on a busy machine. */
@@ -161,9 +161,7 @@ describe('all regions are there', () => {
     const version = await rename(id, 'Atlantis');
     await vi.waitFor(
       () =>
-        expect(tail.said).toContainEqual(
-          expect.objectContaining({ type: 'change', region: 'us-east', key: key(id), version }),
-        ),
+        expect(tail.said).toContainEqual(expect.objectContaining({ type: 'change', key: key(id), version })),
       WAIT,
     );
     expect(await tail.end('SIGINT')).toBe(0);
@@ -178,9 +176,7 @@ describe('all regions are there', () => {
       expect(trace.data.events).toContainEqual(
         expect.objectContaining({ type: 'written', region: null, version }),
       );
-      expect(trace.data.events).toContainEqual(
-        expect.objectContaining({ type: 'relayed', region: 'us-east', version }),
-      );
+      expect(trace.data.events).toContainEqual(expect.objectContaining({ type: 'relayed', version }));
       expect(trace.data.regions.map((each) => each.reachable && each.knowsNewest)).toEqual([
         true,
         true,
