@@ -1,7 +1,7 @@
 import type { KeyStory } from '../src/api.ts';
 import { clock, span } from './format.ts';
 
-const SHOWN = 100;
+const SHOWN = 50;
 
 /** The history as a list, the latest first. */
 export function KeyEvents({ story }: { readonly story: KeyStory }) {

@@ -9,6 +9,7 @@ const TOP = 8;
 const AXIS = 24;
 /** Words that would be nearer than this are left to the list. */
 const WORD_WIDTH = 46;
+const SIGN_WIDTH = 15;
 const TICKS_MS = [0, 10, 100, 1_000, 10_000, 100_000];
 
 /** What an event looks like, and its short word. */
@@ -33,7 +34,8 @@ export function KeyLanes({
 }) {
   const [ref, { width }] = useSize<HTMLDivElement>();
   const last = firsts(story.events.filter(({ version, kind }) => version === story.newest && kind in SIGNS));
-  /** Where the last word of each lane is. */
+  /** Where the last sign, and the last word, of each lane are. */
+  const drawn = new Map<string, number>();
   const told = new Map<string, number>();
   const write = last.find(({ region }) => region === null);
   const lanes = ['source', ...regions];
@@ -69,8 +71,10 @@ export function KeyLanes({
             ))}
             {last.map((event, i) => {
               const { shape, word } = SIGNS[event.kind]!;
-              const at = x(Math.max(0, event.atMs - began));
               const lane = event.region ?? 'source';
+              // Signs never cover each other: what came later is to the right.
+              const at = Math.max(x(Math.max(0, event.atMs - began)), (drawn.get(lane) ?? 0) + SIGN_WIDTH);
+              drawn.set(lane, at);
               const isTold = at - (told.get(lane) ?? Number.NEGATIVE_INFINITY) >= WORD_WIDTH;
               if (isTold) told.set(lane, at);
               return (

@@ -1,4 +1,4 @@
-import { type GeoPermissibleObjects, geoNaturalEarth1, geoPath } from 'd3-geo';
+import { type GeoPermissibleObjects, type GeoProjection, geoNaturalEarth1, geoPath } from 'd3-geo';
 import { feature } from 'topojson-client';
 import type { GeometryCollection, Topology } from 'topojson-specification';
 import type { RegionNow } from '../src/api.ts';
@@ -10,6 +10,8 @@ const land = feature(topology, topology.objects.land) as GeoPermissibleObjects;
 const RIM = { x: 90, y: 60 };
 /** Pixels of a radian: closer, and there would be nothing to recognise. */
 const SCALE_MAX = 700;
+/** Latitude of the northernmost land. */
+const NORTH = 80;
 
 export type Point = readonly [x: number, y: number];
 
@@ -56,6 +58,7 @@ function onMap(regions: readonly RegionNow[], width: number, height: number): La
     const [left, top] = projection.translate();
     projection.translate([left + width / 2 - x, top + height / 2 - y]);
   }
+  fillTop(projection);
   projection.clipExtent([
     [-20, -20],
     [width + 20, height + 20],
@@ -67,6 +70,13 @@ function onMap(regions: readonly RegionNow[], width: number, height: number): La
     at: new Map([...places].map(([region, place]) => [region, project(place)])),
     way: (a, b) => arc(project(places.get(a)!), project(places.get(b)!)),
   };
+}
+
+/** Above the world there is nothing to see: in a tall drawing the map is moved up. */
+function fillTop(projection: GeoProjection): void {
+  const [x, y] = projection.translate();
+  const empty = projection([0, NORTH])![1];
+  if (empty > 0) projection.translate([x, y - empty]);
 }
 
 /** Of the smallest part of the globe that has all of them: regions may lie on both sides of the date line. */

@@ -18,17 +18,26 @@ export function startBrowser(): Promise<Browser> {
   });
 }
 
-/** A page of its own, and every address that it asked. */
+/** A page of its own. */
+export interface Opened {
+  readonly page: Page;
+  /** Every address that it asked. */
+  readonly asked: readonly string[];
+  /** Errors and warnings of the browser. */
+  readonly complaints: readonly string[];
+}
+
 export async function openPage(
   browser: Browser,
   url: string,
   options: BrowserContextOptions = {},
-): Promise<{
-  readonly page: Page;
-  readonly asked: readonly string[];
-  readonly complaints: readonly string[];
-}> {
-  const context = await browser.newContext({ viewport: { width: 1360, height: 900 }, ...options });
+): Promise<Opened> {
+  const context = await browser.newContext({
+    viewport: { width: 1360, height: 900 },
+    // Colours that are on their way to others have contrasts that nobody chose.
+    reducedMotion: 'reduce',
+    ...options,
+  });
   const page = await context.newPage();
   const asked: string[] = [];
   const complaints: string[] = [];

@@ -1,14 +1,15 @@
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cuts } from './cuts.ts';
+import type { RegionFiles } from './region-files.ts';
 
 const CUT_REGION = 'eu-west';
 /** The cut begins and ends at these parts of the run. */
 const CUT_FROM = 0.4;
 const CUT_TO = 0.65;
 
-/** What happens while readers and writers work; resolves at its end. */
-export type Course = (cuts: Cuts, signal: AbortSignal) => Promise<void>;
+/** What happens while readers and writers work; resolves at its end. `files` describe the mesh to other programs. */
+export type Course = (cuts: Cuts, signal: AbortSignal, files: RegionFiles | null) => Promise<void>;
 
 /** One region is cut off part-way, and healed. */
 export function scripted(durationMs: number): Course {

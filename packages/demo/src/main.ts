@@ -2,7 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Duration, durationMs } from '@tidemark/core';
 import { type Sdk, startSdk } from '@tidemark/otel-sdk';
-import { byHand, HAND_HELP, scripted } from './course.ts';
+import { ConsoleCourse } from './console-course.ts';
+import { byHand, type Course, HAND_HELP, scripted } from './course.ts';
 import { brokenPromises, formatReport } from './report.ts';
 import { run } from './run.ts';
 
@@ -13,11 +14,14 @@ const DURATION_MS_MIN = 4_000;
 const EXIT_BROKEN = 1;
 const EXIT_FAILED = 2;
 const EXIT_INTERRUPTED = 130;
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 interface Flags {
   readonly services?: true;
   readonly duration?: number;
   readonly byHand?: true;
+  readonly console?: true;
+  readonly allowActions?: true;
   readonly readers: number;
   readonly seed: number;
   readonly regions: string;
@@ -39,6 +43,13 @@ const command = new Command('npm start --')
   )
   .option('--duration <time>', 'how long to work, for example 45s or 2m (default: 20s)', parseDuration)
   .option('--by-hand', `cuts nothing by itself; stdin says ${HAND_HELP} (default: no end by time)`)
+  .addOption(
+    new Option(
+      '--console',
+      'a live page of the mesh, with buttons that cut and heal; implies --services (default: no end by time)',
+    ).conflicts('byHand'),
+  )
+  .option('--allow-actions', 'let the page of --console invalidate keys')
   .option('--readers <count>', 'readers on each node; its writer keeps pace', parseReaders, READERS)
   .option('--seed <number>', 'fixes what the readers and writers do', parseSeed, 1)
   .option(
@@ -53,7 +64,7 @@ const command = new Command('npm start --')
   .addHelpText(
     'after',
     '\nExit codes: 0 every promise was kept, 1 a promise was broken, 2 the run failed, 130 interrupted.\n' +
-      '\nExamples:\n  npm start\n  npm start -- --services --duration 30s\n  npm start -- --services --by-hand\n  npm start -- --services --json > report.json\n  npm start -- --break tidemark',
+      '\nExamples:\n  npm start\n  npm start -- --services --duration 30s\n  npm start -- --services --by-hand\n  npm start -- --console\n  npm start -- --services --json > report.json\n  npm start -- --break tidemark',
   );
 
 function parseDuration(text: string): number {
@@ -89,17 +100,26 @@ function parseSeed(text: string): number {
 async function main(): Promise<number> {
   const flags = command.parse().opts<Flags>();
   const interrupted = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+  const page = flags.console
+    ? new ConsoleCourse({
+        durationMs: flags.duration ?? null,
+        allowActions: flags.allowActions === true,
+      })
+    : null;
+  const interrupt = (): void => {
+    if (page?.end()) return;
+    interrupted.abort();
+    for (const signal of SIGNALS) process.off(signal, interrupt);
+  };
+  for (const signal of SIGNALS) process.on(signal, interrupt);
   const out = flags.json ? process.stderr : process.stdout;
   let sdk: Sdk | null = null;
   try {
     sdk = await exports(flags);
     if (sdk?.metricsUrl) out.write(`metrics: ${sdk.metricsUrl}\n`);
     const report = await run({
-      mode: flags.services ? 'services' : 'embedded',
-      course: flags.byHand
-        ? byHand(process.stdin, flags.duration ?? null)
-        : scripted(flags.duration ?? DURATION_MS),
+      mode: flags.services || page ? 'services' : 'embedded',
+      course: page ? page.course : courseOf(flags),
       readers: flags.readers,
       seed: flags.seed,
       regionsDir: flags.regions,
@@ -120,6 +140,10 @@ async function main(): Promise<number> {
       ?.stop()
       .catch((error: unknown) => process.stderr.write(`telemetry was not all sent: ${String(error)}\n`));
   }
+}
+
+function courseOf({ byHand: hand, duration }: Flags): Course {
+  return hand ? byHand(process.stdin, duration ?? null) : scripted(duration ?? DURATION_MS);
 }
 
 async function exports({ otlp, metricsPort }: Flags): Promise<Sdk | null> {

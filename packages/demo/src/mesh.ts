@@ -61,6 +61,7 @@ export async function startMesh(
         ? otelTelemetry({ region, node: `${region}-${number}` })
         : noTelemetry;
       const node = await startNode({
+        id: `${region}-${number}`,
         keyspaces: [cities],
         store: options.breakTidemark ? withoutTidemarks(store) : store,
         bus,

@@ -58,6 +58,7 @@ export async function run(options: RunOptions): Promise<Report> {
       set.regions.map(({ id }) => id),
       infrastructure,
       mesh,
+      files,
       admin,
       rows,
     );
@@ -74,6 +75,7 @@ async function work(
   regions: readonly string[],
   infrastructure: Infrastructure,
   mesh: Mesh,
+  files: RegionFiles | null,
   admin: pg.Pool,
   rows: ReturnType<typeof readCities>,
 ): Promise<Report> {
@@ -88,7 +90,7 @@ async function work(
   const beganMs = performance.now();
   try {
     workload.start();
-    await course(cuts, signal);
+    await course(cuts, signal, files);
   } finally {
     progress.stop();
     bounds.stop();

@@ -34,6 +34,13 @@ export async function ensureBuild() {
   if (code !== 0) throw new Stop('the build failed: see above.', code);
 }
 
+/** Builds the console's page; does nothing when that is up to date. @throws {Stop} */
+export async function ensurePage() {
+  const script = join(ROOT, 'packages/console/bin/build-page.mjs');
+  const code = await run(process.execPath, [script], { cwd: ROOT, output: 'stderr' });
+  if (code !== 0) throw new Stop('the build of the page failed: see above.', code);
+}
+
 /** Compares contents, not times: git sets the times of files as it likes, and npm writes the lock last. */
 function npmUpToDate() {
   const installed = lockedPackages('node_modules/.package-lock.json');

@@ -7,12 +7,14 @@ const PARENT_POLL_MS = 250;
 /**
  * Runs a program to its end, in a process group of its own. SIGINT and SIGTERM are handed on once (a
  * terminal, npm and a caller may each send theirs); what then does not end within ten seconds is killed.
+ * With `endsItselfMs` the program alone is told, and not its children: it needs them until it ends, within
+ * that time, and its own exit code counts.
  * @param {string} file
  * @param {readonly string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, input?: 'inherit' | 'ignore', output?: 'inherit' | 'stderr' | 'ignore' }} [options]
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, input?: 'inherit' | 'ignore', output?: 'inherit' | 'stderr' | 'ignore', endsItselfMs?: number }} [options]
  * @returns {Promise<number>} its exit code; 128 + signal number when a signal ended it or us
  */
-export function run(file, args, { cwd, env, input = 'ignore', output = 'inherit' } = {}) {
+export function run(file, args, { cwd, env, input = 'ignore', output = 'inherit', endsItselfMs } = {}) {
   return new Promise((resolve, reject) => {
     const to = output === 'stderr' ? 2 : output;
     let code = 0;
@@ -32,8 +34,9 @@ export function run(file, args, { cwd, env, input = 'ignore', output = 'inherit'
     const forward = (signal) => {
       if (code !== 0) return;
       code = exitCode(signal);
-      toGroup(signal);
-      timer = setTimeout(toGroup, GRACE_MS, 'SIGKILL');
+      if (endsItselfMs === undefined) toGroup(signal);
+      else child?.kill(signal);
+      timer = setTimeout(toGroup, endsItselfMs ?? GRACE_MS, 'SIGKILL');
     };
     const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
     // Before there is a child: one that is told of before it can be ended would be left behind.
@@ -56,7 +59,8 @@ export function run(file, args, { cwd, env, input = 'ignore', output = 'inherit'
     });
     child.once('exit', (status, signal) => {
       done();
-      resolve(code || (status ?? exitCode(signal)));
+      const own = status ?? exitCode(signal);
+      resolve(endsItselfMs === undefined ? code || own : own);
     });
   });
 }

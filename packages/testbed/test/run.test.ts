@@ -64,6 +64,31 @@ it('ends with the code of the first signal when its echo comes after the program
   expect(await exited).toEqual([130, null]);
 });
 
+it('tells a program that ends itself alone, waits for it, and ends with its exit code', async () => {
+  const program = `
+    const { spawn } = require('node:child_process');
+    const own = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+    let told = 0;
+    process.on('SIGINT', () => {
+      told += 1;
+      setTimeout(() => {
+        console.log('told', told, 'own', own.signalCode ?? own.exitCode);
+        own.kill('SIGKILL');
+        process.exit(5);
+      }, 300);
+    });
+    setInterval(() => {}, 1000);
+    console.log('child ' + process.pid);
+  `;
+  const child = start(process.execPath, [FIXTURE, program, '10000']);
+  await pidOfChild();
+  const exited = once(child, 'exit');
+  child.kill('SIGINT');
+  child.kill('SIGINT');
+  expect(await exited).toEqual([5, null]);
+  expect(output).toContain('told 1 own null');
+});
+
 it('ends the program when the npm that started it is killed', async () => {
   const env = { ...process.env, npm_lifecycle_event: 'test' };
   // A shell that does not become the program, as npm's does not.

@@ -1,0 +1,12 @@
+import { fileURLToPath } from 'node:url';
+import type { Page } from 'playwright-core';
+
+/** Of README and docs; written when this is set, so that a test run leaves the tree as it is. */
+const WANTED = process.env['TIDEMARK_SCREENSHOTS'] !== undefined;
+const DIR = new URL('../../../docs/images/', import.meta.url);
+
+export async function takeScreenshots(page: Page, name: string): Promise<void> {
+  if (!WANTED) return;
+  await page.evaluate('window.scrollTo(0, 0)');
+  await page.screenshot({ path: fileURLToPath(new URL(`console-${name}.png`, DIR)) });
+}
