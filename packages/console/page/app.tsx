@@ -37,7 +37,7 @@ export function App() {
             <FlowPanel hello={hello} history={history} flow={flow} onKey={show} />
             <HotKeysPanel hello={hello} onKey={show} />
             <div class="stack">
-              <TrustPanel now={hello.now} />
+              <TrustPanel verified={hello.now.verified} onKey={show} />
               <WarmPanel now={hello.now} />
             </div>
             <KeyPanel hello={hello} chosen={key} onChoose={setKey} />

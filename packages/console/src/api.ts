@@ -94,12 +94,29 @@ export interface WarmNow {
   readonly cold: number;
 }
 
-/** Of the changes that were checked so long after they were committed, how many every asked tier had. */
+/** Of the checks at one age after a change, how many tiers served nothing older. */
 export interface VerifiedAge {
-  /** `1s`, `10s`, … */
-  readonly age: string;
+  readonly ageMs: number;
   readonly checked: number;
   readonly consistent: number;
+  /** Cut off, or silent: neither consistent nor not. */
+  readonly notAsked: number;
+}
+
+/** What a verifier has counted since it began, and what it found last. */
+export interface Verified {
+  /** Shortest age first. */
+  readonly ages: readonly VerifiedAge[];
+  /** All that it found; `latest` are the last of them, the newest first. */
+  readonly findings: number;
+  readonly latest: readonly VerifiedFinding[];
+}
+
+export interface VerifiedFinding {
+  readonly kind: string;
+  readonly region: string;
+  readonly key: string;
+  readonly text: string;
 }
 
 /** Something that is wrong, since when, and what to do. */
@@ -163,7 +180,7 @@ export interface Now {
   readonly hotKeys: readonly HotKey[];
   readonly warm: readonly WarmNow[];
   /** Null: no verifier runs. */
-  readonly verified: readonly VerifiedAge[] | null;
+  readonly verified: Verified | null;
   /** Regions that were cut by the buttons here. */
   readonly cutHere: readonly string[];
 }

@@ -1,5 +1,5 @@
 import { examineMesh, type Finding, type Mesh, type MeshView, readMesh, watchMesh } from '@tidemark/inspect';
-import type { Health, Hello, Now, RegionNow, Sample, Tick, Verdict, VerifiedAge } from './api.ts';
+import type { Health, Hello, Now, RegionNow, Sample, Tick, Verdict, Verified } from './api.ts';
 import { Flow } from './flow.ts';
 import { linksOf } from './health.ts';
 import { NodesWatch } from './nodes-watch.ts';
@@ -15,14 +15,14 @@ const EXAMINE_EVERY_MS = 10_000;
 /** What a page is shown of the past when it is opened. */
 export const HISTORY_MS = 600_000;
 
-/** What a verifier tells of itself; null while it has checked nothing. */
-export interface VerifierReport {
-  report(): readonly VerifiedAge[] | null | Promise<readonly VerifiedAge[] | null>;
+/** A verifier that runs beside the console. */
+export interface RunningVerifier {
+  report(): Verified;
 }
 
 export interface LookoutOptions {
   readonly mesh: Mesh;
-  readonly verifier?: VerifierReport;
+  readonly verifier?: RunningVerifier;
   /** Regions that were cut from here. */
   readonly cutHere: () => readonly string[];
   /** Told once a second. */
@@ -42,7 +42,6 @@ export class Lookout {
   #examined: readonly Finding[] = [];
   #examinedAtMs = Number.NEGATIVE_INFINITY;
   #verdict: Verdict | null = null;
-  #verified: readonly VerifiedAge[] | null = null;
   #watch: { stop(): Promise<void> } | null = null;
 
   constructor(options: LookoutOptions) {
@@ -79,7 +78,7 @@ export class Lookout {
 
   /** Of the servers; it takes longer than a tick while some are away. */
   async #look(): Promise<void> {
-    const { mesh, verifier } = this.#options;
+    const { mesh } = this.#options;
     const due = performance.now() - this.#examinedAtMs >= EXAMINE_EVERY_MS;
     if (due) {
       const { view, findings } = await examineMesh(mesh);
@@ -91,7 +90,6 @@ export class Lookout {
       if (troubleNames(before) !== troubleNames(this.#view)) this.#examinedAtMs = Number.NEGATIVE_INFINITY;
     }
     this.#problems.update(currentFindings(this.#view.troubles, this.#examined), Date.now());
-    this.#verified = (await verifier?.report()) ?? null;
   }
 
   async #tick(): Promise<void> {
@@ -118,7 +116,7 @@ export class Lookout {
   }
 
   #now(atMs: number): Now {
-    const { mesh, cutHere } = this.#options;
+    const { mesh, cutHere, verifier } = this.#options;
     const view = this.#view;
     const bounds = this.#bounds();
     const regions: RegionNow[] = (view?.regions ?? []).map((each, i) =>
@@ -140,7 +138,7 @@ export class Lookout {
       nodes: this.#nodes.now,
       hotKeys: this.#nodes.hotKeys,
       warm: this.#warm.now,
-      verified: this.#verified,
+      verified: verifier?.report() ?? null,
       cutHere: cutHere(),
     };
   }

@@ -6,7 +6,7 @@ import type { Failure, Hello } from './api.ts';
 import { Clients } from './clients.ts';
 import { ConsoleError } from './console-error.ts';
 import { Guard } from './guard.ts';
-import { Lookout, type VerifierReport } from './lookout.ts';
+import { Lookout, type RunningVerifier } from './lookout.ts';
 import { loadPage } from './page.ts';
 import { type Cuts, ROUTES, type Served } from './routes.ts';
 import { Slots } from './slots.ts';
@@ -26,8 +26,8 @@ export interface ConsoleOptions {
   readonly allowActions?: boolean;
   /** Buttons that cut regions off and heal them: for demos. */
   readonly cuts?: Cuts;
-  /** Whose counts are shown as nines. */
-  readonly verifier?: VerifierReport;
+  /** Whose counts are shown as nines, and its findings. */
+  readonly verifier?: RunningVerifier;
 }
 
 export interface RunningConsole {

@@ -48,10 +48,14 @@ afterAll(async () => {
   await regions?.close();
 });
 
-const VERIFIED = [
-  { age: '1 s', checked: 10_000, consistent: 9_990 },
-  { age: '10 s', checked: 10_000, consistent: 10_000 },
-];
+const VERIFIED = {
+  ages: [
+    { ageMs: 1_000, checked: 10_000, consistent: 9_990, notAsked: 3 },
+    { ageMs: 60_000, checked: 10_000, consistent: 10_000, notAsked: 0 },
+  ],
+  findings: 12,
+  latest: [{ kind: 'stale', region: 'eu-west', key: 'item:9', text: 'served below its version' }],
+};
 
 describe('the page', { timeout: 60_000 }, () => {
   it('opens with the token, which then leaves the address bar', async () => {
@@ -97,6 +101,9 @@ describe('the page', { timeout: 60_000 }, () => {
   it('shows the nines of a verifier', async () => {
     const cells = await page.locator('.trust td').allTextContents();
     expect(cells).toEqual(['3.0', '99.9 %', '10,000', '≥ 4.0', '100 %', '10,000']);
+    expect(await page.locator('.finding').textContent()).toBe(
+      'stale eu-west item:9 served below its version',
+    );
   });
 
   it('shows how the write of a key was applied and reloaded', async () => {
@@ -172,7 +179,7 @@ describe('the page', { timeout: 60_000 }, () => {
     const [since] = /\d\d:\d\d:\d\d/.exec((await problem.locator('.since').textContent()) ?? '')!;
     expect(secondsBetween(since, beganMs)).toBeLessThan(12);
     // What is not known is not shown as a number of before.
-    expect(await fact('eu-west', 'reads')).toBe('?');
+    await vi.waitFor(async () => expect(await fact('eu-west', 'reads')).toBe('?'), WAIT);
     expect(await fact('us-east', 'reads')).toBe(String(regions.nodes['us-east'].stats().reads));
   });
 
@@ -250,7 +257,9 @@ async function history(): Promise<
 
 async function violations(of: Page): Promise<unknown[]> {
   await of.evaluate(axe.source);
-  const { violations: found } = (await of.evaluate('axe.run()')) as axe.AxeResults;
+  const { violations: found } = (await of.evaluate(
+    "axe.run({ resultTypes: ['violations'] })",
+  )) as axe.AxeResults;
   return found
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html, failureSummary }) => [html, failureSummary]) }));
