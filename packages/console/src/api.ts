@@ -113,10 +113,14 @@ export interface Verified {
 }
 
 export interface VerifiedFinding {
+  readonly atMs: number;
   readonly kind: string;
+  readonly severity: 'error' | 'warning';
   readonly region: string;
   readonly key: string;
   readonly text: string;
+  /** What to do. */
+  readonly mend: string;
 }
 
 /** Something that is wrong, since when, and what to do. */

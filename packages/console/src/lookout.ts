@@ -3,7 +3,7 @@ import type { Health, Hello, Now, RegionNow, Sample, Tick, Verdict, Verified } f
 import { Flow } from './flow.ts';
 import { linksOf } from './health.ts';
 import { NodesWatch } from './nodes-watch.ts';
-import { currentFindings, Problems } from './problems.ts';
+import { currentFindings, Problems, verifierFindings } from './problems.ts';
 import { regionNow } from './region-now.ts';
 import { Repeated } from './repeated.ts';
 import { Ring } from './ring.ts';
@@ -78,7 +78,7 @@ export class Lookout {
 
   /** Of the servers; it takes longer than a tick while some are away. */
   async #look(): Promise<void> {
-    const { mesh } = this.#options;
+    const { mesh, verifier } = this.#options;
     const due = performance.now() - this.#examinedAtMs >= EXAMINE_EVERY_MS;
     if (due) {
       const { view, findings } = await examineMesh(mesh);
@@ -89,7 +89,9 @@ export class Lookout {
       // Something else is wrong than before: what only the examination finds may have changed too.
       if (troubleNames(before) !== troubleNames(this.#view)) this.#examinedAtMs = Number.NEGATIVE_INFINITY;
     }
-    this.#problems.update(currentFindings(this.#view.troubles, this.#examined), Date.now());
+    const atMs = Date.now();
+    const found = verifierFindings(verifier?.report() ?? null, atMs);
+    this.#problems.update([...found, ...currentFindings(this.#view.troubles, this.#examined)], atMs);
   }
 
   async #tick(): Promise<void> {

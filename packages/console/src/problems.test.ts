@@ -1,6 +1,6 @@
 import type { Finding, Trouble } from '@tidemark/inspect';
 import { describe, expect, it } from 'vitest';
-import { currentFindings, Problems } from './problems.ts';
+import { currentFindings, Problems, verifierFindings } from './problems.ts';
 
 function finding(
   code: string,
@@ -29,6 +29,26 @@ describe('what is wrong now', () => {
     expect(currentFindings([source], [away]).map(({ code }) => code)).toEqual(['source-away']);
     expect(currentFindings([source], []).map(({ code }) => code)).toEqual(['unreachable']);
   });
+});
+
+it('what a verifier found lately needs somebody', () => {
+  const latest = [
+    {
+      kind: 'stale',
+      severity: 'error' as const,
+      region: 'eu',
+      key: 'item:9',
+      text: 'serves 1.2',
+      mend: 'do it',
+    },
+  ].flatMap((each) => [
+    { ...each, atMs: 700_000 },
+    { ...each, atMs: 1, key: 'item:1' },
+  ]);
+  expect(verifierFindings({ ages: [], findings: 2, latest }, 700_001)).toEqual([
+    { code: 'verifier-stale', severity: 'error', region: 'eu', text: 'item:9: serves 1.2', mend: 'do it' },
+  ]);
+  expect(verifierFindings(null, 1)).toEqual([]);
 });
 
 describe('problems', () => {

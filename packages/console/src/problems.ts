@@ -1,5 +1,5 @@
 import { type Finding, findingOf, type Trouble } from '@tidemark/inspect';
-import type { PastProblem, Problem } from './api.ts';
+import type { PastProblem, Problem, Verified } from './api.ts';
 import { Ring } from './ring.ts';
 
 const PAST_MAX = 50;
@@ -32,6 +32,24 @@ export function currentFindings(
       .map(findingOf),
     ...slower,
   ];
+}
+
+/** Codes of what a verifier found begin so: it is no lack of proof, but proof of the contrary. */
+export const VERIFIER_PREFIX = 'verifier-';
+/** How long something that a verifier found needs somebody: it does not say when it is mended. */
+const FOUND_LATELY_MS = 600_000;
+
+/** What a verifier found lately. */
+export function verifierFindings(verified: Verified | null, nowMs: number): readonly Finding[] {
+  return (verified?.latest ?? [])
+    .filter(({ atMs }) => nowMs - atMs < FOUND_LATELY_MS)
+    .map(({ kind, severity, region, key, text, mend }) => ({
+      code: VERIFIER_PREFIX + kind,
+      severity,
+      region,
+      text: `${key}: ${text}`,
+      mend,
+    }));
 }
 
 /** Remembers since when each problem is there, and the last ones that are over. */

@@ -64,6 +64,14 @@ describe('the verdict', () => {
     expect(verdictOf(regions, [problem('warning', 'a', 3)], true, 9, null).state).toBe('coherent');
   });
 
+  it('is not coherent when a verifier found something, though all is proven', () => {
+    const found = { ...problem('error', 'eu', 3), code: 'verifier-stale', text: 'item:9: serves 1.2' };
+    expect(verdictOf([region('eu')], [found], true, 9, null)).toMatchObject({
+      state: 'unproven',
+      headline: 'Not coherent: in eu the verifier found item:9: serves 1.2',
+    });
+  });
+
   it('keeps since when it holds, and begins anew when it changes', () => {
     const bad = [region('a', 'cut'), region('b')];
     const first = verdictOf(bad, [problem('error', 'a', 100)], true, 120, null);

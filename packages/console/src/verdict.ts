@@ -1,4 +1,5 @@
 import type { Problem, RegionNow, Verdict } from './api.ts';
+import { VERIFIER_PREFIX } from './problems.ts';
 
 /** The first line, of what is known now. `before` is the verdict until now: it says since when. */
 export function verdictOf(
@@ -34,7 +35,12 @@ function say(regions: readonly RegionNow[], problems: readonly Problem[]): Said 
       boundMs,
     };
   }
-  const headline = `Not proven: ${whatIsWrong(regions, bad, error)}`;
+  const found = problems.find(
+    ({ severity, code }) => severity === 'error' && code.startsWith(VERIFIER_PREFIX),
+  );
+  const headline = found
+    ? `Not coherent: in ${found.region} the verifier found ${found.text}`
+    : `Not proven: ${whatIsWrong(regions, bad, error)}`;
   return { state: 'unproven', headline, announcement: `${headline}.`, boundMs: null };
 }
 

@@ -54,7 +54,17 @@ const VERIFIED = {
     { ageMs: 60_000, checked: 10_000, consistent: 10_000, notAsked: 0 },
   ],
   findings: 12,
-  latest: [{ kind: 'stale', region: 'eu-west', key: 'item:9', text: 'served below its version' }],
+  latest: [
+    {
+      atMs: 0,
+      kind: 'stale',
+      severity: 'error' as const,
+      region: 'eu-west',
+      key: 'item:9',
+      text: 'served below its version',
+      mend: 'invalidate the key',
+    },
+  ],
 };
 
 describe('the page', { timeout: 60_000 }, () => {
