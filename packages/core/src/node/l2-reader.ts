@@ -41,12 +41,17 @@ interface Knowledge {
   readonly circuits: StoreCircuits | null;
 }
 
-/** A key that was asked for: an object instead of closures, since there is one for each read. */
-class Asked implements Waiter {
+/** A key that was asked for and, later, the answer: one object instead of several, since there is one for each read. */
+class Asked implements Waiter, L2Answer {
   readonly key: string;
   readonly miss: Miss;
   readonly claims: number;
   readonly done: (answer: L2Answer | null) => void;
+  readonly dependencies = NO_ANSWERS;
+  meta: StoreMeta | null = null;
+  record: StoredRecord | null = null;
+  nowMs = 0;
+  wentBack = false;
   readonly #reader: L2Reader;
 
   constructor(reader: L2Reader, miss: Miss, claims: number, done: (answer: L2Answer | null) => void) {
@@ -58,7 +63,10 @@ class Asked implements Waiter {
   }
 
   resolve(meta: StoreMeta | null, record: StoredRecord | null, nowMs: number): void {
-    this.#reader.answered(this, meta, record, nowMs);
+    this.meta = meta;
+    this.record = record;
+    this.nowMs = nowMs;
+    this.#reader.answered(this);
   }
 
   reject(): void {
@@ -98,13 +106,9 @@ export class L2Reader {
     batcher.add(new Asked(this, miss, this.#knowledge.proof.claims, done));
   }
 
-  /** What the store said of a key that was asked for when there had been so many `claims`. */
-  answered(
-    { miss, claims, done }: Asked,
-    meta: StoreMeta | null,
-    record: StoredRecord | null,
-    nowMs: number,
-  ): void {
+  /** The store said something of a key that was asked for. */
+  answered(asked: Asked): void {
+    const { miss, meta, record, done } = asked;
     const { proof, l1 } = this.#knowledge;
     // Whatever comes of this read, the node must not go back behind what it was told.
     if (record) l1.raise(miss.key, record.tidemark);
@@ -112,8 +116,8 @@ export class L2Reader {
       void this.ask(miss).then(done);
       return;
     }
-    const wentBack = meta !== null && proof.wentBack(meta, claims);
-    done({ meta, record, nowMs, dependencies: NO_ANSWERS, wentBack });
+    asked.wentBack = meta !== null && proof.wentBack(meta, asked.claims);
+    done(asked);
   }
 
   refused({ done }: Asked): void {
@@ -181,14 +185,16 @@ export class L2Reader {
     if (!meta || !value) return 'absent';
     if (answer.wentBack) return 'rolled-back';
     const ageMs = Math.max(0, storeNowMs - value.filledAtMs);
-    const freshness = judgeView(key, answer, answer.dependencies, keyspace.schemaVersion);
+    const freshness = judgeView(key, answer, answer.dependencies, keyspace.schemaVersion, keyspace.name);
     if (freshness !== 'fresh' && freshness !== 'stale') return freshness;
     const leftMs = value.freshMs - ageMs;
     if (!lastResort && leftMs <= -Math.min(value.staleMs, keyspace.staleMs)) return 'expired';
     const nowMs = this.#options.runtime.monoMs();
     let closedMs = proof.closedFor(meta);
     let shown = proof.shows(meta);
-    for (const [i, dependency] of value.dependencies.entries()) {
+    const { dependencies } = value;
+    for (let i = 0; i < dependencies.length; i += 1) {
+      const dependency = dependencies[i]!;
       const watchers = answer.dependencies[i]!.meta!; // It was judged: there is one.
       if (floors.isOvertaken(dependency)) return 'seen-newer';
       closedMs = Math.min(closedMs, proof.closedFor(watchers));
@@ -200,7 +206,7 @@ export class L2Reader {
     const decoded = this.#decode(keyspace, key, value);
     if (!decoded) return 'schema';
     const freshUntilMs = nowMs + leftMs;
-    if (shown) {
+    if (shown && miss.ticket !== null) {
       const taken = l1.put(
         key,
         entries.make(keyspace, {

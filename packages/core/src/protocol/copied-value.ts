@@ -33,21 +33,24 @@ export interface StoreView {
  *
  * @param views of the value's dependencies, in their order
  * @param schema that the reader has; left out: whichever the value has
+ * @param keyspace of the key, where the reader has it at hand
  */
 export function judgeView(
   key: string,
   { meta, record, nowMs }: StoreView,
   views: readonly StoreView[] = [],
   schema = record?.value?.schema,
+  keyspace = keyspaceOf(key),
 ): Freshness {
   const value = record?.value;
   if (!meta || !value || schema === undefined) return 'absent';
   const ageMs = Math.max(0, nowMs - value.filledAtMs);
-  const freshness = judgeRecord(meta, record, keyspaceOf(key), schema, ageMs);
+  const freshness = judgeRecord(meta, record, keyspace, schema, ageMs);
   if (freshness !== 'fresh' && freshness !== 'stale') return freshness;
-  for (const [i, dependency] of value.dependencies.entries()) {
+  const { dependencies } = value;
+  for (let i = 0; i < dependencies.length; i += 1) {
     const view = views[i];
-    if (!view?.meta || !judgeDependency(view.meta, view.record, dependency)) return 'dependency';
+    if (!view?.meta || !judgeDependency(view.meta, view.record, dependencies[i]!)) return 'dependency';
   }
   return freshness;
 }
