@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import { awaitedRate, concurrentReads, peekRate } from './measures.ts';
 import type { Load, OpenSubject, Subject, SubjectOptions } from './subject.ts';
 import { openLruCache, openRawRedis } from './subjects/floors.ts';
+import { BY_TEXT, BY_TWO } from './subjects/row-keys.ts';
 import { openTidemark } from './subjects/tidemark.ts';
 import { openTraced } from './subjects/traced.ts';
 import { valueOf } from './value.ts';
@@ -24,6 +25,8 @@ export interface OpenMessage {
 
 const BUILT_IN: Readonly<Record<string, OpenSubject>> = {
   tidemark: (options, load) => openTidemark(options, load),
+  'tidemark, key of text': (options, load) => openTidemark(options, load, null, BY_TEXT),
+  'tidemark, key of two parameters': (options, load) => openTidemark(options, load, null, BY_TWO),
   'tidemark, OpenTelemetry API': (options, load) => openTidemark(options, load, 'api'),
   'tidemark, OpenTelemetry metrics': (options, load) => openTidemark(options, load, 'sdk'),
   'tidemark, traced, 1 in 10 kept': (options, load) => openTraced(options, load),

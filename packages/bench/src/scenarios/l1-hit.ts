@@ -8,7 +8,7 @@ const KEYS = 10_000;
 export const l1Hit: Scenario = {
   name: 'l1-hit',
   title: 'L1 hit',
-  how: 'One caller reads 10,000 hot keys at random, values of about 200 bytes. `get` is awaited, `peek` gives no promise. Tidemark runs with its store, bus and source: an L1 that invalidations keep right. With the OpenTelemetry API nothing is registered; with metrics, an SDK counts each read.',
+  how: 'One caller reads 10,000 hot keys at random, values of about 200 bytes. `get` is awaited, `peek` gives no promise. Tidemark runs with its store, bus and source: an L1 that invalidations keep right. Keys are integers; the raw LRU is asked by a name that its caller has at hand, also where a key of Tidemark is text that the caller has at hand, or a text and an integer. With the OpenTelemetry API nothing is registered; with metrics, an SDK counts each read.',
   floor: 'lru-cache',
   metrics: [
     { name: 'peek', unit: 'ops/s', better: 'higher' },
@@ -63,6 +63,8 @@ export const l1Hit: Scenario = {
     const names = [
       'lru-cache',
       'tidemark',
+      'tidemark, key of text',
+      'tidemark, key of two parameters',
       'tidemark, OpenTelemetry API',
       'tidemark, OpenTelemetry metrics',
       ...PEERS,

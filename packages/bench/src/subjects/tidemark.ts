@@ -5,6 +5,7 @@ import { startSdk } from '@tidemark/otel-sdk';
 import { postgresSource } from '@tidemark/postgres';
 import { redisStore } from '@tidemark/redis';
 import type { Load, Subject, SubjectOptions } from '../subject.ts';
+import { BY_ID } from './row-keys.ts';
 
 interface Closable {
   close(): Promise<void>;
@@ -15,14 +16,15 @@ export async function openTidemark(
   options: SubjectOptions,
   load: Load,
   observed: 'api' | 'sdk' | null = null,
+  keys = BY_ID,
 ): Promise<Subject> {
   const { redisPort, l1, entriesMax, ttlMs, coherence } = options;
   const rows = keyspace({
     name: 'product',
-    params: { id: 'int' },
+    params: keys.types,
     ttl: ttlMs,
-    load: ({ id }: { readonly id: number }) => load(id),
-    loadMany: (all: readonly { readonly id: number }[]) => Promise.all(all.map(({ id }) => load(id))),
+    load: (params) => load(keys.idOf(params)),
+    loadMany: (all) => Promise.all(all.map((params) => load(keys.idOf(params)))),
   });
   const opened: Closable[] = [];
   const add = <T extends Closable>(each: T): T => {
@@ -50,15 +52,11 @@ export async function openTidemark(
   };
   const node = add(await startNode({ keyspaces: [rows], l1EntriesMax: entriesMax, ...parts } as NodeOptions));
   return {
-    get: (id) => node.get(rows, { id }),
-    peek: (id) => node.peek(rows, { id }),
-    getMany: (ids) =>
-      node.getMany(
-        rows,
-        ids.map((id) => ({ id })),
-      ),
+    get: (id) => node.get(rows, keys.of(id)),
+    peek: (id) => node.peek(rows, keys.of(id)),
+    getMany: (ids) => node.getMany(rows, ids.map(keys.of)),
     async invalidate(id) {
-      await node.write(async (tx) => tx.bump(rows, { id }));
+      await node.write(async (tx) => tx.bump(rows, keys.of(id)));
     },
     async close() {
       for (const each of opened) await each.close();

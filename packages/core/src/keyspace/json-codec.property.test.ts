@@ -34,6 +34,17 @@ describe('JSON', () => {
     );
   });
 
+  it('reads what stands for lost characters, but loses none itself', () => {
+    const text = 'what \ufffd stands for';
+    expect(jsonCodec.decode(Buffer.from(jsonCodec.encode(text)))).toBe(text);
+    for (const bytes of [Buffer.from([0x22, 0xff, 0x22]), Uint8Array.of(0x22, 0xed, 0xa0, 0x80, 0x22)]) {
+      expect(() => jsonCodec.decode(bytes)).toThrow(expect.objectContaining({ code: 'E_FORMAT' }));
+      expect(() => jsonCodec.decode(Buffer.from(bytes))).toThrow(
+        expect.objectContaining({ code: 'E_FORMAT' }),
+      );
+    }
+  });
+
   it('refuses what it would change, and says where', () => {
     const odd = fc.oneof(
       fc.constantFrom<unknown>(

@@ -27,7 +27,7 @@ export const jsonCodec: Codec = {
   },
   decode(data) {
     try {
-      if (data[0] !== DATES) return JSON.parse(decoder.decode(data));
+      if (data[0] !== DATES) return JSON.parse(textOf(data));
       const end = data.indexOf(LINE_FEED);
       const paths: unknown = JSON.parse(decoder.decode(data.subarray(1, end)));
       const root = { value: JSON.parse(decoder.decode(data.subarray(end + 1))) as unknown };
@@ -38,6 +38,14 @@ export const jsonCodec: Codec = {
     }
   },
 };
+
+/** What is no UTF-8 throws, as with `decoder`, which takes twice the time. */
+function textOf(data: Uint8Array): string {
+  if (!Buffer.isBuffer(data)) return decoder.decode(data);
+  const text = data.toString('utf8');
+  // What stands for bytes that are no UTF-8 may also stand for itself; in most texts there is none to be found.
+  return text.includes('\ufffd') ? decoder.decode(data) : text;
+}
 
 /** Whether JSON carries it unchanged: the fast half of the question, asked of every value. */
 function isPlainJson(value: unknown, depth: number): boolean {

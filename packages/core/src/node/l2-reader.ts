@@ -1,7 +1,7 @@
 import { freezeTree, validate } from '../keyspace/codec.ts';
 import type { MissReason } from '../ports/telemetry.ts';
 import { judgeView } from '../protocol/copied-value.ts';
-import type { StoredRecord, StoredValue, StoreMeta } from '../protocol/record.ts';
+import type { StoredValue } from '../protocol/record.ts';
 import { allows, type CacheConsistency, isUnproven } from './consistency.ts';
 import type { FreshnessProof } from './freshness-proof.ts';
 import type { KeyTrace } from './key-trace.ts';
@@ -10,7 +10,8 @@ import type { L1Entries } from './l1-entries.ts';
 import { isDue, type LoadTimes } from './load-times.ts';
 import type { Miss } from './miss.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
-import { ReadBatcher, type RecordAnswer, type Waiter } from './read-batcher.ts';
+import { type Asker, type L2Answer, type L2Question, ManyQuestion, NO_ANSWERS } from './l2-question.ts';
+import { ReadBatcher, type RecordAnswer } from './read-batcher.ts';
 import type { ServedResult } from './read-result.ts';
 import type { SeenFloors } from './seen-floors.ts';
 import type { StoreCircuits } from './store-circuits.ts';
@@ -20,16 +21,6 @@ const UNPROVEN = Number.NEGATIVE_INFINITY;
 
 type Result = ServedResult;
 export type WhyNot = MissReason;
-
-/** What the store says about a key, and about all that its value was made from. */
-export interface L2Answer extends RecordAnswer {
-  /** One for each dependency of the value, in its order. */
-  readonly dependencies: readonly RecordAnswer[];
-  /** The store, or a part that watches a dependency, lost what this node was promised. */
-  readonly wentBack: boolean;
-}
-
-const NO_ANSWERS: readonly RecordAnswer[] = [];
 
 interface Knowledge {
   readonly l1: L1Cache;
@@ -41,41 +32,8 @@ interface Knowledge {
   readonly circuits: StoreCircuits | null;
 }
 
-/** A key that was asked for and, later, the answer: one object instead of several, since there is one for each read. */
-class Asked implements Waiter, L2Answer {
-  readonly key: string;
-  readonly miss: Miss;
-  readonly claims: number;
-  readonly done: (answer: L2Answer | null) => void;
-  readonly dependencies = NO_ANSWERS;
-  meta: StoreMeta | null = null;
-  record: StoredRecord | null = null;
-  nowMs = 0;
-  wentBack = false;
-  readonly #reader: L2Reader;
-
-  constructor(reader: L2Reader, miss: Miss, claims: number, done: (answer: L2Answer | null) => void) {
-    this.key = miss.key;
-    this.miss = miss;
-    this.claims = claims;
-    this.done = done;
-    this.#reader = reader;
-  }
-
-  resolve(meta: StoreMeta | null, record: StoredRecord | null, nowMs: number): void {
-    this.meta = meta;
-    this.record = record;
-    this.nowMs = nowMs;
-    this.#reader.answered(this);
-  }
-
-  reject(): void {
-    this.#reader.refused(this);
-  }
-}
-
 /** Reads the region's store and judges what it answers by all that the node knows. */
-export class L2Reader {
+export class L2Reader implements Asker {
   readonly #batcher: ReadBatcher | null;
   readonly #options: ResolvedOptions<unknown, unknown>;
   readonly #knowledge: Knowledge;
@@ -92,52 +50,46 @@ export class L2Reader {
     this.#batcher = knowledge.circuits && new ReadBatcher(knowledge.circuits, READ_BATCH_MAX);
   }
 
-  /**
-   * Like `ask`, called back: what depends on nothing needs no promise.
-   *
-   * @param done must not throw
-   */
-  askThen(miss: Miss, done: (answer: L2Answer | null) => void): void {
+  /** Like `ask`, for a question that is called back: what depends on nothing needs no promise. */
+  put(question: L2Question): void {
     const batcher = this.#batcher;
-    if (!batcher || miss.keyspace.dependsOn) {
-      void this.ask(miss).then(done);
-      return;
-    }
-    batcher.add(new Asked(this, miss, this.#knowledge.proof.claims, done));
+    if (!batcher || question.keyspace.dependsOn) this.#askFor(question);
+    else batcher.add(question.put(this, this.#knowledge.proof.claims));
   }
 
-  /** The store said something of a key that was asked for. */
-  answered(asked: Asked): void {
-    const { miss, meta, record, done } = asked;
+  answered(question: L2Question): void {
+    const { key, meta, record, claims } = question;
     const { proof, l1 } = this.#knowledge;
     // Whatever comes of this read, the node must not go back behind what it was told.
-    if (record) l1.raise(miss.key, record.tidemark);
+    if (record) l1.raise(key, record.tidemark);
     if (record?.value && record.value.dependencies.length > 0) {
-      void this.ask(miss).then(done);
+      this.#askFor(question);
       return;
     }
-    asked.wentBack = meta !== null && proof.wentBack(meta, asked.claims);
-    done(asked);
+    question.wentBack = meta !== null && proof.wentBack(meta, claims);
+    question.settle(question);
   }
 
-  refused({ done }: Asked): void {
+  refused(question: L2Question): void {
     this.#failed('read');
-    done(null);
+    question.settle(null);
+  }
+
+  #askFor(question: L2Question): void {
+    void this.ask(question).then((answer) => question.settle(answer));
   }
 
   /** One for each, in order: null when the store is away. */
   askMany(misses: readonly Miss[]): Promise<(L2Answer | null)[]> {
     return new Promise((resolve) => {
-      const answers: (L2Answer | null)[] = Array.from({ length: misses.length }, () => null);
       let left = misses.length;
-      if (left === 0) resolve(answers);
-      for (const [i, miss] of misses.entries()) {
-        this.askThen(miss, (answer) => {
-          answers[i] = answer;
-          left -= 1;
-          if (left === 0) resolve(answers);
-        });
-      }
+      if (left === 0) resolve([]);
+      const done = (): void => {
+        left -= 1;
+        if (left === 0) resolve(questions.map(({ answer }) => answer));
+      };
+      const questions = misses.map((miss) => new ManyQuestion(miss, done));
+      for (const question of questions) this.put(question);
     });
   }
 
@@ -200,7 +152,7 @@ export class L2Reader {
       closedMs = Math.min(closedMs, proof.closedFor(watchers));
       shown &&= proof.shows(watchers);
     }
-    if (floors.isOvertaken({ key, version: value.version, scope: value.scope })) return 'seen-newer';
+    if (floors.isPast(key, value.version, value.scope)) return 'seen-newer';
     const boundMs = nowMs - closedMs;
     if (!allows(consistency, boundMs)) return 'unproven';
     const decoded = this.#decode(keyspace, key, value);

@@ -12,7 +12,8 @@ import { KeyTrace } from './key-trace.ts';
 import { L1Cache } from './l1-cache.ts';
 import { L1Entries } from './l1-entries.ts';
 import { L1Reader } from './l1-reader.ts';
-import { type L2Answer, L2Reader } from './l2-reader.ts';
+import type { L2Answer } from './l2-question.ts';
+import { L2Reader } from './l2-reader.ts';
 import { LeaseLoader, type Wanted } from './lease-loader.ts';
 import type { WaitTerms } from './lease-wait.ts';
 import { LoadBatch } from './load-batch.ts';
@@ -29,6 +30,7 @@ import { seenIn, Settler } from './settler.ts';
 import { StaleAnswers } from './stale-answers.ts';
 import { StoreCircuits } from './store-circuits.ts';
 import { StoreFiller } from './store-filler.ts';
+import { ValueRead } from './value-read.ts';
 
 const UNPROVEN = Number.NEGATIVE_INFINITY;
 const SEEN_FLOORS_MAX = 100_000;
@@ -129,17 +131,10 @@ export class ReadPath {
   ): Promise<unknown> {
     if (needsVersion(consistency) || this.#telemetry.traced)
       return this.miss(keyspace, params, key, consistency).then(valueOf);
-    const miss = this.#missed(keyspace, params, key);
-    return new Promise((resolve, reject) => {
-      this.#l2.askThen(miss, (answer) => {
-        try {
-          const result = this.#answer(miss, answer, consistency);
-          resolve(result instanceof Promise ? result.then(valueOf) : result.value);
-        } catch (error) {
-          reject(error);
-        }
-      });
-    });
+    this.#count(key);
+    const read = new ValueRead(this.#answered, consistency, keyspace, params, key, this.l1.ticket());
+    this.#l2.put(read);
+    return read.promise;
   }
 
   /** A read that L1 could not answer. */
@@ -172,6 +167,11 @@ export class ReadPath {
     }
     return this.#answer(miss, await this.#l2.ask(miss), consistency);
   }
+
+  readonly #answered = (read: ValueRead, answer: L2Answer | null): unknown => {
+    const result = this.#answer(read, answer, read.consistency);
+    return result instanceof Promise ? result.then(valueOf) : result.value;
+  };
 
   /** What L2 answers, or a load. */
   #answer(
@@ -323,9 +323,13 @@ export class ReadPath {
     this.#flights.partAll();
   }
 
-  #missed(keyspace: AnyKeyspace, params: Params<ParamTypes>, key: string): Miss {
+  #count(key: string): void {
     this.#counters.l1Misses += 1;
     this.onMiss(key);
+  }
+
+  #missed(keyspace: AnyKeyspace, params: Params<ParamTypes>, key: string): Miss {
+    this.#count(key);
     return { keyspace, params, key, ticket: this.l1.ticket() };
   }
 

@@ -1,5 +1,5 @@
 import { records, type Telemetry } from '../ports/telemetry.ts';
-import type { L2Answer } from './l2-reader.ts';
+import type { L2Answer } from './l2-question.ts';
 import type { AnyKeyspace } from './options.ts';
 import type { ServedResult } from './read-result.ts';
 

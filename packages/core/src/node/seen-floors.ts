@@ -71,6 +71,11 @@ export class SeenFloors {
 
   /** Whether the node heard of a newer version of the key, or of a newer scope of its keyspace. */
   isOvertaken({ key, version, scope }: Label): boolean {
+    return this.isPast(key, version, scope);
+  }
+
+  /** The same, for who has no label at hand. */
+  isPast(key: string, version: Version, scope: number): boolean {
     if (this.#lostAtMs !== NEVER) return true;
     if (this.#floors.size === 0) return false;
     return this.isBelow(key, version) || this.isBelow(keyspaceOf(key), { era: version.era, n: scope });
