@@ -62,6 +62,18 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
     test: 'packages/memory/test/l1-front.test.ts',
   },
   {
+    name: 'texts-share-a-number',
+    without: 'entries at hand are found by their own parameters only',
+    edits: [{ file: `${NODE}param-numbers.ts`, from: 'this.#last += 1;', to: 'this.#last = 1;' }],
+    test: 'packages/memory/test/l1-front.test.ts',
+  },
+  {
+    name: 'terms-of-another-era',
+    without: 'entries share only terms that are the same',
+    edits: [{ file: `${NODE}l1-entries.ts`, from: 'each.era === era &&', to: '' }],
+    test: 'packages/core/src/node/l1-entries.test.ts',
+  },
+  {
     name: 'l1-without-floors',
     without: 'what a node heard of is compared with what it loads and finds',
     edits: [
