@@ -47,6 +47,8 @@ export interface MeshMember {
   readonly close: () => Promise<void>;
 }
 
+type Open = (id: Id, own: Partial<NodeOptions<SqlExecutor, SqlExecutor>>) => Promise<MeshMember>;
+
 /** Three regions of real servers with a node each, and the folder of region files that describes them. */
 export class ThreeRegions {
   readonly dir: string;
@@ -57,12 +59,14 @@ export class ThreeRegions {
   /** From a region to its own NATS, as the region files have it: what commands come through. */
   readonly #natsPaths: Readonly<Record<Id, Proxy>>;
   readonly #redisPaths: Readonly<Record<Id, Proxy>>;
+  readonly #open: Open;
   readonly #closing: readonly (() => Promise<unknown>)[];
 
   private constructor(
     parts: Pick<ThreeRegions, 'dir' | 'admin' | 'url' | 'redis' | 'members'> & {
       readonly natsPaths: Readonly<Record<Id, Proxy>>;
       readonly redisPaths: Readonly<Record<Id, Proxy>>;
+      readonly open: Open;
       readonly closing: readonly (() => Promise<unknown>)[];
     },
   ) {
@@ -73,6 +77,7 @@ export class ThreeRegions {
     this.members = parts.members;
     this.#natsPaths = parts.natsPaths;
     this.#redisPaths = parts.redisPaths;
+    this.#open = parts.open;
     this.#closing = parts.closing;
   }
 
@@ -120,7 +125,10 @@ export class ThreeRegions {
     const servers = Object.fromEntries(
       IDS.map((id) => [id, { servers: `nats://127.0.0.1:${natsPaths[id].port}` }]),
     );
-    const members = await perRegion(async (id) => {
+    const open = async (
+      id: Id,
+      own: Partial<NodeOptions<SqlExecutor, SqlExecutor>> = {},
+    ): Promise<MeshMember> => {
       const source = postgresSource({
         connectionString: url,
         connectTimeoutMs: 2_000,
@@ -138,6 +146,7 @@ export class ThreeRegions {
         roles: { relay: id === 'us', applier: true },
         telemetry: noTelemetry,
         ...options,
+        ...own,
       });
       let closed: Promise<void> | null = null;
       const close = (): Promise<void> =>
@@ -149,8 +158,19 @@ export class ThreeRegions {
         })());
       closing.unshift(close);
       return { node, store, source, close };
+    };
+    const members = await perRegion((id) => open(id));
+    const regions = new ThreeRegions({
+      dir,
+      admin,
+      url,
+      redis,
+      members,
+      natsPaths,
+      redisPaths,
+      open,
+      closing,
     });
-    const regions = new ThreeRegions({ dir, admin, url, redis, members, natsPaths, redisPaths, closing });
     await regions.track();
     await vi.waitFor(() => {
       for (const { node } of Object.values(members))
@@ -169,9 +189,19 @@ export class ThreeRegions {
     this.#natsPaths[id].cut('blackhole');
   }
 
+  /** Each way to and from the region's Redis takes so long. */
+  slowRedis(id: Id, ms: number): void {
+    this.#redisPaths[id].setDelay(ms);
+  }
+
   heal(id: Id): void {
     this.#redisPaths[id].heal();
     this.#natsPaths[id].heal();
+  }
+
+  /** Another process of the region, which offers no roles. */
+  join(id: Id, keyspaces: NodeOptions<SqlExecutor, SqlExecutor>['keyspaces']): Promise<MeshMember> {
+    return this.#open(id, { keyspaces, roles: { relay: false, applier: false } });
   }
 
   /** Ends the region's only process. */

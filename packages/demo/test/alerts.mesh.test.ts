@@ -164,6 +164,7 @@ it('every series that dashboards and rules name exists on a mesh that met some t
     bytes: 900,
     coverage: 0.9,
     hitRate: 0.8,
+    speed: 1,
   });
   // A verifier over all regions, as `tidemark verify --serve` records it.
   const checked = { region: 'eu-west', tier: 'l2', ageMs: 1_000 } as const;

@@ -58,6 +58,7 @@ export function engineMetrics(meter: Meter, identity: Attributes): (event: Engin
   const roles = gauge('role', '1 while this process leads in the role');
   const warmed = gauge('warmup.keys', 'Keys of a warm-up by what became of them');
   const warmedBytes = gauge('warmup.copied', 'Bytes that a warm-up copied', 'By');
+  const warmupSpeed = gauge('warmup.speed', 'Share of full speed that live traffic leaves a warm-up, 0 to 1');
   const coverage = gauge('warmup.coverage', 'Share of the keys that have a fresh value, 0 to 1');
   const checks = counter('verifier.checks', 'Checks of a verifier by region, tier and age; those that asked');
   const inconsistent = counter('verifier.inconsistent', 'Checks that found something older served');
@@ -173,6 +174,7 @@ export function engineMetrics(meter: Meter, identity: Attributes): (event: Engin
         for (const outcome of ['filled', 'refused'] as const)
           warmed.record(event[outcome], of({ 'tidemark.outcome': outcome }));
         warmedBytes.record(event.bytes, identity);
+        warmupSpeed.record(event.speed, identity);
         if (event.hitRate !== null) hitRate.record(event.hitRate, identity);
         return coverage.record(event.coverage, identity);
     }

@@ -11,6 +11,7 @@ import {
 } from '@tidemark/core';
 import type { CopiedBlock } from './copied-block.ts';
 import { proveBySource } from './prove-by-source.ts';
+import { readCopies } from './read-copies.ts';
 import { byPart, partsOf } from './store-parts.ts';
 
 /** State of each part of a store; read it before the values that are filled into it. */
@@ -27,8 +28,9 @@ export interface FilledCopy {
 }
 
 /**
- * Fills copied values into a store, by the rules for any fill. What was right before the store may have forgotten
- * what came since (`base`) needs the source's word on its version; without a source it is refused.
+ * Fills copied values into a store, by the rules for any fill. Two kinds need the source's word on their version, and
+ * are `unproven` without it: what was right before the store may have forgotten what came since (`base`), and what
+ * would replace a value of the same version that nobody may be served any more, and that may be the newer one.
  *
  * @param metas of the store, from before the values were read
  */
@@ -38,28 +40,53 @@ export async function fillCopies(
   blocks: readonly CopiedBlock[],
   source: Pick<SourceOfTruth, 'labels'> | null,
 ): Promise<FilledCopy[]> {
-  const first = (await Promise.all(blocks.map((block) => fillBlock(store, metas, block)))).flat();
-  if (!source) return first;
-  const old = first.filter(({ verdict }) => verdict === 'base');
-  if (old.length === 0) return first;
-  const metasNow = await readMetas(store);
-  const proven = await proveBySource(
-    source,
-    old.map(({ value }) => value),
+  const first = (
+    await Promise.all(blocks.map((block) => fillBlock(store, metas, block, NOTHING_SEEN)))
+  ).flat();
+  const seen = await spoiledValues(
+    store,
+    first.filter(({ verdict }) => verdict === 'refilled').map(({ value }) => value.key),
   );
-  const again = new Map(
-    (await fillBlock(store, metasNow, proven)).map((each) => [each.value.key, each.verdict] as const),
+  const isOpen = ({ value, verdict }: FilledCopy): boolean => verdict === 'base' || seen.has(value.key);
+  const open = first.filter(isOpen).map(({ value }) => value);
+  if (open.length === 0) return first;
+  const again = new Map<string, FilledCopy['verdict']>();
+  if (source) {
+    const metasNow = await readMetas(store);
+    const proven = await proveBySource(source, open);
+    for (const { value, verdict } of await fillBlock(store, metasNow, proven, seen))
+      again.set(value.key, verdict);
+  }
+  return first.map((each) => {
+    if (!isOpen(each)) return each;
+    const otherwise = !source && each.verdict === 'base' ? 'base' : 'unproven';
+    return { value: each.value, verdict: again.get(each.value.key) ?? otherwise };
+  });
+}
+
+const NOTHING_SEEN: ReadonlyMap<string, number> = new Map();
+
+/** Of these keys, those whose value no reader may be served, and when it was filled. */
+async function spoiledValues(store: Store, keys: readonly string[]): Promise<Map<string, number>> {
+  const seen = new Map<string, number>();
+  const { without } = keys.length === 0 ? { without: [] } : await readCopies(store, keys);
+  await Promise.all(
+    [...byPart(store, without, (key) => key)].map(async ([i, part]) => {
+      const { records } = await partsOf(store)[i]!.read(part);
+      part.forEach((key, at) => {
+        const value = records[at]?.value;
+        if (value) seen.set(key, value.filledAtMs);
+      });
+    }),
   );
-  return first.map(({ value, verdict }) => ({
-    value,
-    verdict: verdict === 'base' ? (again.get(value.key) ?? 'unproven') : verdict,
-  }));
+  return seen;
 }
 
 async function fillBlock(
   store: Store,
   metas: StoreMetas,
   { asOf, values }: CopiedBlock,
+  seen: ReadonlyMap<string, number>,
 ): Promise<FilledCopy[]> {
   const parts = [...byPart(store, values, ({ key }) => key)];
   const filled = parts.map(async ([i, part]): Promise<FilledCopy[]> => {
@@ -77,7 +104,7 @@ async function fillBlock(
         continue;
       }
       going.push(value);
-      fills.push(fillOfCopy(value, asOf, meta, watched));
+      fills.push({ ...fillOfCopy(value, asOf, meta, watched), replaces: seen.get(value.key) ?? null });
     }
     const verdicts = await fillAll(partsOf(store)[i]!, fills);
     return [...refused, ...going.map((value, at) => ({ value, verdict: verdicts[at]! }))];

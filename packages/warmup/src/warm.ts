@@ -195,7 +195,7 @@ export function reached({ what, atLeast }: Gate, { coverage, hitRate }: WarmProg
 }
 
 function warmupEvent(progress: WarmProgress): EngineEvent {
-  const { keys, filled, bytes, coverage, hitRate, refused } = progress;
+  const { keys, filled, bytes, coverage, hitRate, speed, refused } = progress;
   const refusals = Object.values(refused).reduce((sum, count) => sum + count, 0);
-  return { type: 'warmup', keys, filled, refused: refusals, bytes, coverage, hitRate };
+  return { type: 'warmup', keys, filled, refused: refusals, bytes, coverage, hitRate, speed };
 }

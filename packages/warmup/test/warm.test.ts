@@ -1,5 +1,6 @@
 import {
   type EngineEvent,
+  fillOfCopy,
   keyspace,
   noTelemetry,
   startNode,
@@ -56,6 +57,18 @@ function fromSource(budget = 1_000_000) {
   });
 }
 
+async function meta() {
+  return (await regions.stores.eu.read([])).meta!;
+}
+
+/** The value of row 1 as it is, but past its TTL. */
+async function expireInEu(): Promise<void> {
+  const { blocks } = await readCopies(regions.stores.eu, ['row:1']);
+  const [{ asOf, values }] = blocks as [(typeof blocks)[number]];
+  const fill = fillOfCopy({ ...values[0]!, freshMs: 0 }, asOf, await meta());
+  expect(await regions.stores.eu.fill({ ...fill, replaces: 'any' })).toBe('admitted');
+}
+
 describe('a warm-up from a peer', () => {
   it('tells after each batch where it stands, in a span for the whole and one for each batch', async () => {
     const events: EngineEvent[] = [];
@@ -103,6 +116,45 @@ describe('a warm-up from a peer', () => {
     expect(report.refused).toEqual({ 'below-tidemark': 1 });
     expect(await regions.eu.get(rows, { id: 3 })).toEqual({ value: 9 });
     expect(regions.eu.stats().loads).toBe(1);
+  });
+
+  it.each([
+    ['void since the epoch was raised', async () => regions.stores.eu.raiseEpoch((await meta()).base)],
+    ['past its TTL', expireInEu],
+    ['made from what has changed', () => regions.us.write(async (tx) => tx.invalidateTag('seven'))],
+  ] as const)('a value that is there and %s is replaced, not counted as there', async (why, spoil) => {
+    await run();
+    await spoil();
+    if (why.startsWith('made'))
+      await expect.poll(() => regions.us.get(rows, { id: 7 })).toEqual({ value: 0 });
+    const spoiled = why.startsWith('void') ? COUNT : 1;
+    await expect
+      .poll(async () => (await readCopies(regions.stores.eu, (await listOf()).keys)).without.length)
+      .toBe(spoiled);
+    await expect.poll(async () => (await readCopies(regions.stores.us, ['row:7'])).without).toEqual([]);
+    expect(await run({ prover: regions.source })).toMatchObject({
+      outcome: 'complete',
+      filled: spoiled,
+      there: COUNT - spoiled,
+      coverage: 1,
+    });
+    expect((await readCopies(regions.stores.eu, (await listOf()).keys)).without).toEqual([]);
+  });
+
+  it('nor without the word of the source, which may have a newer one of the same version: the next origin is asked', async () => {
+    const { blocks } = await readCopies(regions.stores.us, ['row:1', 'row:2']);
+    await run();
+    await expireInEu();
+    const work = [{ index: 0, keys: ['row:1', 'row:2'], reads: [], copies: blocks[0]! }];
+    expect(await run({ work, keysKnown: 2, origins: [] })).toMatchObject({
+      there: 1,
+      refused: { unproven: 1 },
+    });
+    expect(await run({ work, keysKnown: 2, origins: [fromSource()] })).toMatchObject({
+      there: 1,
+      filled: 1,
+      refused: {},
+    });
   });
 
   it('a store that is emptied between copy and fill takes nothing that was seen before', async () => {

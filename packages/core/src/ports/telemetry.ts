@@ -159,6 +159,8 @@ export type EngineEvent =
       readonly coverage: number;
       /** 0 to 1; null when no reads are known. */
       readonly hitRate: number | null;
+      /** Of full speed, 0 to 1: less while live traffic waits longer than usual. */
+      readonly speed: number;
     };
 
 /** How a tier answered a read. */
