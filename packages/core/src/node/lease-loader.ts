@@ -29,6 +29,8 @@ interface Leased {
   readonly lease: string | null;
   /** Whether somebody else has it. */
   readonly held: boolean;
+  /** What another process filled since the miss. */
+  readonly found?: ServedResult;
 }
 
 interface Parts {
@@ -77,16 +79,36 @@ export class LeaseLoader {
     const leased = await Promise.all(wanted.map((each) => this.#lease(each)));
     const now: number[] = [];
     const later: number[] = [];
-    leased.forEach(({ wanted, held }, i) => (held && wanted.waits ? later : now).push(i));
+    leased.forEach(({ wanted, held, found }, i) => {
+      if (found) results[i] = found;
+      else (held && wanted.waits ? later : now).push(i);
+    });
     await Promise.all([this.#batch(leased, now, results), this.#waitThenLoad(leased, later, results)]);
     return results;
   }
 
   async #lease(wanted: Wanted): Promise<Leased> {
     if (!this.#ends || wanted.seen.meta === null) return { wanted, lease: null, held: false };
+    const { filler } = this.#parts;
+    const { key } = wanted.miss;
     const token = this.#options.runtime.randomId();
-    const word = await this.#parts.filler.lease(wanted.miss.key, token);
-    return { wanted, lease: word === 'granted' ? token : null, held: word === 'held' };
+    const word = await filler.lease(key, token);
+    if (word !== 'granted') return { wanted, lease: null, held: word === 'held' };
+    const found = await this.#filledSince(wanted);
+    if (!found) return { wanted, lease: token, held: false };
+    await filler.release(key, token);
+    return { wanted, lease: null, held: false, found };
+  }
+
+  /** The lease may be free because its holder filled after the miss. */
+  async #filledSince({ miss, seen, waits }: Wanted): Promise<ServedResult | null> {
+    if (!waits) return null;
+    const { l2 } = this.#parts;
+    const answer = await l2.ask(miss);
+    const filledAtMs = answer?.record?.value?.filledAtMs;
+    if (!answer || filledAtMs === undefined || filledAtMs === seen.replaces) return null;
+    const found = l2.judge(miss, answer, waits.consistency);
+    return typeof found === 'object' && !(waits.fresh && found.why === 'stale') ? found : null;
   }
 
   async #waitThenLoad(
