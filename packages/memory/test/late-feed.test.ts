@@ -44,3 +44,23 @@ it('a feed message that was overtaken still tells what it tells', async () => {
     await applier.close();
   }
 });
+
+it('preloading right after the start waits for the feed, and not for long where there is none', async () => {
+  const source = memorySource({ runtime: systemRuntime });
+  const store = memoryStore({ runtime: systemRuntime });
+  const mesh = memoryMesh({ runtime: systemRuntime, regions: ['us'] });
+  const parts = { keyspaces: [rows], store, source, pingInterval: 20 };
+  const first = await startNode({ ...parts, bus: mesh.bus('us') });
+  await first.write((tx) => tx.set('row:1', 7));
+  await vi.waitFor(async () => expect((await first.read(rows, { id: 1 })).tier).toBe('l1'), WAIT);
+  await first.regionHotKeys(1); // Puts its counts down.
+  const second = await startNode({ ...parts, bus: mesh.bus('us'), roles: { applier: false, relay: false } });
+  expect(await second.preload()).toBe(1);
+  expect(second.peek(rows, { id: 1 })).toBe(7);
+  await Promise.all([first.close(), second.close()]);
+  const alone = await startNode({ ...parts, bus: mesh.bus('us'), roles: { applier: false, relay: false } });
+  const beganMs = performance.now();
+  expect(await alone.preload()).toBe(0);
+  expect(performance.now() - beganMs).toBeLessThan(20_000);
+  await alone.close();
+}, 60_000);

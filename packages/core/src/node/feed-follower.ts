@@ -4,6 +4,7 @@ import type { Carrier, Telemetry } from '../ports/telemetry.ts';
 import type { Invalidation } from '../protocol/event.ts';
 import { FeedPlaces } from '../protocol/feed-places.ts';
 import { PingLog } from '../protocol/ping-log.ts';
+import { within } from '../runtime/deadline.ts';
 import { type Claim, decodeMessage, encodeMessage } from '../protocol/wire.ts';
 
 /** Pings without any feed message after which the feed counts as silent. */
@@ -33,6 +34,8 @@ export class FeedFollower {
   readonly #pingIntervalMs: number;
   readonly #pings = new PingLog();
   readonly #places = new FeedPlaces();
+  readonly #joined: Promise<void>;
+  #onJoined!: () => void;
   #unheardPings = 0;
   #subscription: Subscription | null = null;
   #timer: Timer | null = null;
@@ -49,6 +52,12 @@ export class FeedFollower {
     this.#pingIntervalMs = options.pingIntervalMs;
     this.#listener = listener;
     this.#life = options.runtime.randomId();
+    this.#joined = new Promise((resolve) => (this.#onJoined = resolve));
+  }
+
+  /** Resolves when the node has had a place in the feed, or after `ms`: its L1 takes nothing before. */
+  async joined(ms: number): Promise<void> {
+    await within(this.#runtime, ms, this.#joined);
   }
 
   async start(): Promise<void> {
@@ -100,6 +109,7 @@ export class FeedFollower {
     if (step !== 'next') {
       this.#telemetry.record({ type: 'feed-gap', reason: step });
       this.#listener.onJoin(step);
+      this.#onJoined();
     }
     if (message.invalidations.length > 0) this.#listener.onInvalidations(message.invalidations, headers);
     const echo = message.claim?.echoes.find(({ life }) => life === this.#life);

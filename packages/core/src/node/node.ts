@@ -33,6 +33,8 @@ import { type RetainedVersion, type RollbackOptions, VersionHistory } from './ve
 import { WritePath, type WriteTransaction } from './write-path.ts';
 import { Answerer } from './answerer.ts';
 
+const FEED_WAIT_MS = 5_000;
+
 /**
  * One process' cache over its region: reads through L1, L2 and the source; versioned writes.
  * Made by `startNode`; close it when the process ends.
@@ -302,10 +304,11 @@ export class TidemarkNode<Tx = unknown> {
   }
 
   /**
-   * Takes the region's hottest keys from its store into L1, before the process takes traffic; never loads.
-   * Returns how many of them L1 has then.
+   * Takes the region's hottest keys from its store into L1, before the process takes traffic; never loads. Returns
+   * how many of them L1 has then. Waits 5 s at most for the region's feed: before, L1 takes nothing.
    */
   async preload(limit = 1_000): Promise<number> {
+    await this.#feed?.joined(FEED_WAIT_MS);
     return this.#reads.preload((await this.#hot.ofRegion(limit)).map(({ key }) => key));
   }
 

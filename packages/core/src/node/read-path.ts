@@ -31,6 +31,7 @@ import { StaleAnswers } from './stale-answers.ts';
 import { StoreCircuits } from './store-circuits.ts';
 import { StoreFiller } from './store-filler.ts';
 import { ValueRead } from './value-read.ts';
+import { preload } from './preload.ts';
 
 const UNPROVEN = Number.NEGATIVE_INFINITY;
 const SEEN_FLOORS_MAX = 100_000;
@@ -284,15 +285,8 @@ export class ReadPath {
   }
 
   /** Takes what the store has of these keys into L1; never loads. Returns how many L1 has then. */
-  async preload(keys: readonly string[]): Promise<number> {
-    const misses = keys.flatMap((key): Miss[] => {
-      const keyspace = this.#options.keyspaceOf(key);
-      const params = keyspace?.params(key);
-      return keyspace && params ? [{ keyspace, params, key, ticket: this.l1.ticket() }] : [];
-    });
-    const answers = await this.#l2.askMany(misses);
-    misses.forEach((miss, i) => answers[i] && this.#l2.judge(miss, answers[i], 'eventual'));
-    return misses.filter(({ key }) => this.l1.peek(key) !== undefined).length;
+  preload(keys: readonly string[]): Promise<number> {
+    return preload(this.#options, this.l1, this.#l2, keys);
   }
 
   get gauges(): Omit<NodeGauges, 'stalenessBoundMs'> {
