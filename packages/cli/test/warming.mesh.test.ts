@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { json } from 'node:stream/consumers';
 import { fillAll, fillOfCopy, type Store } from '@tidemark/core';
+import { type RedisStore, redisStore } from '@tidemark/redis';
 import { type Exporter, readMetas, startExport, storePeer, type WarmReport } from '@tidemark/warmup';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runWarm, type WarmRequest } from '../src/warm-run.ts';
@@ -17,14 +18,18 @@ const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/${name
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let mesh: ThreeRegions;
-let us: Store;
-let eu: Store;
+let us: RedisStore;
+let eu: RedisStore;
 let states = 0;
 
 beforeAll(async () => {
   mesh = await ThreeRegions.start();
-  us = mesh.members.us.store;
-  eu = mesh.members.eu.store;
+  // Patient ones, for what the tests themselves do.
+  [us, eu] = await Promise.all(
+    (['us', 'eu'] as const).map((id) =>
+      redisStore({ url: mesh.redis[id].url, namespace: 'shop', commandTimeoutMs: 10_000 }),
+    ),
+  );
   await mesh.admin.query(`
     create table loads (id integer not null);
     create function counted_items(ids int[]) returns setof items language sql as $$
@@ -40,7 +45,10 @@ afterEach(async () => {
   // As an empty region is, but for its tidemarks: nothing that is there may be served any more.
   await eu.raiseEpoch((await eu.read([])).meta!.base);
 });
-afterAll(() => mesh.close());
+afterAll(async () => {
+  await Promise.all([us.close(), eu.close()]);
+  await mesh.close();
+});
 
 function keysOf(count = ROWS): string[] {
   return Array.from({ length: count }, (_, i) => counted.key({ id: i + 1 }));
@@ -247,7 +255,8 @@ describe('a process that starts', () => {
       { key: 'item:900001', reads: 30 }, // The region has it not.
     ]);
     const { node } = await mesh.join('eu', [counted]);
-    expect(await node.preload(100)).toBe(2);
+    // A busy machine may make its store late.
+    await vi.waitFor(async () => expect(await node.preload(100)).toBe(2), WAIT);
     expect(node.peek(counted, { id: 11 })).toMatchObject({ id: 11 });
     expect(node.peek(counted, { id: 12 })).toMatchObject({ id: 12 });
     expect(await loadsCounted()).toMatchObject({ loads: 0 });

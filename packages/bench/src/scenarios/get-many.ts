@@ -1,6 +1,6 @@
 import { startEnvironment } from '../environment.ts';
 import type { Sample, Scenario } from '../scenario.ts';
-import { closeAll, openSubjects } from '../subjects.ts';
+import { closeAll, openSubjects, PEERS } from '../subjects.ts';
 
 const KEYS = 10_000;
 const SIZE = 100;
@@ -15,15 +15,7 @@ export const getMany: Scenario = {
   targets: [],
   async *run({ rounds, quick, progress }): AsyncGenerator<Sample> {
     const environment = await startEnvironment();
-    const names = [
-      'ioredis',
-      'tidemark',
-      'layered-loader',
-      'bentocache',
-      'cacheable',
-      'cache-manager',
-      'async-cache-dedupe',
-    ];
+    const names = ['ioredis', 'tidemark', ...PEERS];
     const processes = await openSubjects(environment, names, { redis: true, l1: false, bus: false });
     const keys = quick ? 200 : KEYS;
     try {
