@@ -168,6 +168,52 @@ describe('redis cluster', () => {
     await source.close();
   });
 
+  it('getMany is one MGET for each partition, whatever the number of keys, and one batched load for the misses', async () => {
+    const source = memorySource();
+    const bus = memoryMesh({ runtime: systemRuntime, regions: ['us'] }).bus('us');
+    const batches: number[] = [];
+    const rows = keyspace<{ id: 'int' }, number, MemoryDb>({
+      name: 'city',
+      params: { id: 'int' },
+      load: async ({ id }) => id,
+      loadMany: async (all) => {
+        batches.push(all.length);
+        return all.map(({ id }) => id);
+      },
+    });
+    const partitions = 6;
+    const [one, two] = await Promise.all(
+      [1, 2].map(() =>
+        redisClusterStore({ nodes: servers.urls, namespace: 'many', partitions, commandTimeoutMs: 5_000 }),
+      ),
+    );
+    const filler = await startNode<MemoryDb, MemoryTx>({ keyspaces: [rows], store: one!, source, bus });
+    // Without a bus: no L1, and no roles that read now and then.
+    const reader = await startNode<MemoryDb, MemoryTx>({ keyspaces: [rows], store: two!, source });
+    await vi.waitFor(async () => expect((await two!.read([])).meta).not.toBeNull(), WAIT);
+    const ids = Array.from({ length: 100 }, (_, id) => ({ id }));
+    const values = ids.map(({ id }) => id);
+    expect(await filler.getMany(rows, ids)).toEqual(values);
+    expect(batches).toEqual([100]);
+    await filler.close();
+    const mgets = async (): Promise<number> => {
+      const calls = client
+        .nodes('master')
+        .map(async (each) =>
+          Number(/cmdstat_mget:calls=(\d+)/.exec(await each.info('commandstats'))?.[1] ?? 0),
+        );
+      return (await Promise.all(calls)).reduce((a, b) => a + b);
+    };
+    const before = await mgets();
+    expect(await reader.getMany(rows, ids)).toEqual(values);
+    expect((await mgets()) - before).toBe(partitions);
+    expect(reader.stats()).toMatchObject({ l2Hits: 100, loads: 0 });
+    await reader.close();
+    await Promise.all([one!.close(), two!.close()]);
+    await bus.close();
+    await source.close();
+  });
+
   it('a shard whose master dies: the others go on, its replica comes back with what it had', async () => {
     const store = await redisClusterStore({ nodes: servers.urls, namespace: 'failover', partitions: 8 });
     const meta = await store.initialise('life', START);

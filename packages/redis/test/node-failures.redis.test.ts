@@ -1,11 +1,17 @@
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { IDS, redisRegion, type RedisRegion, SOON } from './node-harness.ts';
+import { COMMAND_TIMEOUT_MS, IDS, redisRegion, type RedisRegion, SOON } from './node-harness.ts';
 
 /** Reads and writes of each round, and how many rounds are made while the fault lasts. */
 const ROUNDS = 6;
 /** A miss asks for the record and the lease, and fills; a read that is answered `no` asks once. */
 const COMMANDS_OF_A_READ_MAX = 4;
+/** A write raises its tidemark in Redis, and no more. */
+const COMMANDS_OF_A_WRITE_MAX = 1;
+/** What a machine that does much else may add. */
+const BUSY_MS = 1_500;
+/** As long as its commands may take: that is the bound that was configured. */
+const boundMs = (commands: number): number => commands * COMMAND_TIMEOUT_MS + BUSY_MS;
 
 interface Fault {
   readonly name: string;
@@ -15,6 +21,13 @@ interface Fault {
 }
 
 let loading: Promise<void>;
+
+async function inTime<T>(commands: number, work: () => Promise<T>): Promise<T> {
+  const beganMs = performance.now();
+  const result = await work();
+  expect(performance.now() - beganMs).toBeLessThan(boundMs(commands));
+  return result;
+}
 
 const FAULTS: readonly Fault[] = [
   {
@@ -105,10 +118,12 @@ describe.each(FAULTS)('a Redis that is $name', ({ args = [], begin, end }) => {
     await begin(region);
     for (let round = 0; round < ROUNDS; round += 1) {
       for (const id of IDS) {
-        const n = await write(id);
+        const written = writer.commands.all;
+        const n = await inTime(COMMANDS_OF_A_WRITE_MAX, () => write(id));
+        expect(writer.commands.all - written).toBeLessThanOrEqual(COMMANDS_OF_A_WRITE_MAX);
         const before = writer.commands.all;
         // The writer knows what it wrote, whatever Redis says or forgot.
-        expect(await read(writer, id)).toBe(n);
+        expect(await inTime(COMMANDS_OF_A_READ_MAX, () => read(writer, id))).toBe(n);
         expect(writer.commands.all - before).toBeLessThanOrEqual(COMMANDS_OF_A_READ_MAX);
         // The reader hears of nothing while Redis does not; but what it reads, somebody wrote.
         expect(await read(reader, id)).toSatisfy((got: number) => got >= 1 && got <= n);

@@ -15,7 +15,7 @@ import { type RedisStore, redisStore, type RedisStoreOptions } from '../src/inde
 
 export const SOON = { timeout: 20_000, interval: 10 };
 export const IDS = [1, 2, 3, 4] as const;
-const COMMAND_TIMEOUT_MS = 150;
+export const COMMAND_TIMEOUT_MS = 150;
 
 export type Node = TidemarkNode<MemoryTx>;
 
