@@ -43,7 +43,7 @@ describe('a mesh in order', () => {
       expect(each.redis).toMatchObject({
         meta: { horizon },
         applier: { holder: expect.any(String) },
-        server: { policy: 'volatile-ttl' },
+        server: { policy: 'volatile-lru' },
       });
       expect(each).toMatchObject({ backlog: { changes: 0 }, deadLetters: 0 });
       expect(each.freshness).toEqual({ boundMs: expect.any(Number), reason: null });

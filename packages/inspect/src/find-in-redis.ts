@@ -29,14 +29,14 @@ function findInOne({ region, redis }: RegionView): Finding[] {
       'redis-policy',
       'error',
       `maxmemory-policy ${policy} may evict the store's own state, which empties the store`,
-      'config set maxmemory-policy volatile-ttl',
+      'config set maxmemory-policy volatile-lru',
     );
-  } else if (policy !== null && policy !== 'volatile-ttl' && policy !== 'noeviction') {
+  } else if (policy !== null && policy !== 'volatile-lru' && policy !== 'noeviction') {
     add(
       'redis-policy',
       'warning',
-      `maxmemory-policy ${policy} may evict tidemarks before values`,
-      'config set maxmemory-policy volatile-ttl',
+      `maxmemory-policy ${policy} may evict fresh tidemarks before values`,
+      'config set maxmemory-policy volatile-lru',
     );
   }
   if (evictedKeys !== null && evictedKeys > 0) {

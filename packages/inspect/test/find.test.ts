@@ -44,7 +44,7 @@ function inOrder(): Deep<MeshFacts> {
         uptimeMs: 1,
         usedBytes: 10,
         maxBytes: 100,
-        policy: 'volatile-ttl',
+        policy: 'volatile-lru',
         evictedKeys: 0,
         clients: 1,
         role: 'master',
@@ -131,7 +131,7 @@ describe('findings', () => {
 
   it.each<[string, (facts: Deep<MeshFacts>) => void]>([
     ['error redis-policy eu', (facts) => (redis(facts).server.policy = 'allkeys-lfu')],
-    ['warning redis-policy eu', (facts) => (redis(facts).server.policy = 'volatile-lru')],
+    ['warning redis-policy eu', (facts) => (redis(facts).server.policy = 'volatile-ttl')],
     ['warning redis-evicts eu', (facts) => (redis(facts).server.evictedKeys = 1)],
     ['warning redis-full eu', (facts) => (redis(facts).server.usedBytes = 95)],
     ['note redis-no-limit eu', (facts) => (redis(facts).server.maxBytes = 0)],

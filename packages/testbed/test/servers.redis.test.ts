@@ -18,7 +18,7 @@ afterAll(async () => {
 
 it('runs with the settings of deploy/, and with those given', async () => {
   expect(await redis.ping()).toBe('PONG');
-  expect(await redis.config('GET', 'maxmemory-policy')).toEqual(['maxmemory-policy', 'volatile-ttl']);
+  expect(await redis.config('GET', 'maxmemory-policy')).toEqual(['maxmemory-policy', 'volatile-lru']);
   expect(await redis.config('GET', 'maxmemory')).toEqual(['maxmemory', String(64 * 2 ** 20)]);
   expect(await redis.config('GET', 'bind')).toEqual(['bind', '127.0.0.1']);
   expect(await redis.info('server')).toContain(`process_id:${server.pid}`);

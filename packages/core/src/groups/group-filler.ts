@@ -120,6 +120,7 @@ export class GroupFiller {
             lease: null,
             lifetime: life,
             replaces: 'any',
+            overtaken: false,
           });
         }),
       );

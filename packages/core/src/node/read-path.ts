@@ -34,7 +34,6 @@ import { ValueRead } from './value-read.ts';
 import { preload } from './preload.ts';
 
 const UNPROVEN = Number.NEGATIVE_INFINITY;
-const SEEN_FLOORS_MAX = 100_000;
 /** The end of one fill's TTL, as this process and its tiers compute it, differs by less. */
 const SAME_FILL_MS = 50;
 
@@ -62,7 +61,7 @@ export class ReadPath {
   /** Told of each read that L1 could not answer. */
   onMiss: (key: string) => void = () => {};
   readonly #causes = new Causes();
-  readonly #floors = new SeenFloors(SEEN_FLOORS_MAX);
+  readonly floors = new SeenFloors();
   readonly #flights = new SingleFlight<Result>();
   readonly #l2: L2Reader;
   readonly #current: CurrentReader;
@@ -96,7 +95,7 @@ export class ReadPath {
     this.circuits = options.store && new StoreCircuits(options.store, options);
     const { l1, proof, trace, circuits } = this;
     const entries = new L1Entries(times);
-    const knowledge = { l1, entries, proof, floors: this.#floors, times, trace, circuits };
+    const knowledge = { l1, entries, proof, floors: this.floors, times, trace, circuits };
     this.#l2 = new L2Reader(options, knowledge, (operation, error) => this.#filler.failed(operation, error));
     this.#stale = new StaleAnswers(options, this.l1Reader, this.#l2, counters);
     this.#settler = new Settler(options, { ...knowledge, l2: this.#l2, filler: this.#filler });
@@ -112,7 +111,7 @@ export class ReadPath {
       this.l1,
       this.#l2,
       (miss, answer, version, notBeforeMs, alone) => {
-        const tidemark = maxVersion(version, this.#floors.of(miss.key));
+        const tidemark = maxVersion(version, this.floors.of(miss.key));
         const seen = seenIn(answer);
         const wanted = { miss, seen, why: 'below-tidemark', tidemark, mayLag: false, waits: null } as const;
         const load = () => this.#leaseLoader.load(wanted);
@@ -232,16 +231,13 @@ export class ReadPath {
           this.onDrop(dropped, dropped === key ? version : VERSION_NONE);
         });
       }
-      if (!this.#floors.raise(key, version, nowMs)) {
+      if (!this.floors.raise(key, version, nowMs)) {
         // Too much news since the last claim to remember it all: start over, unproven.
         this.reset(this.l1.ticket() !== null);
         this.proof.drop();
       }
     }
   }
-
-  /** The region's store may not know of what was written at `atMs`: it was not told, or did not answer. */
-  readonly untold = (atMs: number): void => this.#floors.untold(atMs);
 
   /** Loads what was just written here from the primary, and fills the own region with it. */
   async renew(
@@ -308,7 +304,8 @@ export class ReadPath {
     if (!claim.whole && this.proof.closedMs === UNPROVEN) this.reset(this.l1.ticket() !== null);
     this.proof.accept(claim, sentAtMs);
     // A claim that leaves partitions out says nothing of their keys.
-    if (claim.whole) this.#floors.forget(sentAtMs);
+    const { runtime, loadTimeoutMs } = this.#options;
+    if (claim.whole) this.floors.forget(sentAtMs, runtime.monoMs() - loadTimeoutMs);
   }
 
   /** Drops the L1; takes entries from now on only if `open`. */
@@ -329,7 +326,7 @@ export class ReadPath {
 
   /** Highest version that this node knows for the key: nothing below it may be served. */
   #known(key: string, answer: L2Answer | null): Version {
-    return maxVersion(answer?.record?.tidemark ?? VERSION_NONE, this.#floors.of(key));
+    return maxVersion(answer?.record?.tidemark ?? VERSION_NONE, this.floors.of(key));
   }
 
   #served(miss: Miss, found: Result): Result {

@@ -2,6 +2,8 @@ import type { Label } from '../protocol/dependency.ts';
 import { keyspaceOf } from '../protocol/key.ts';
 import { compareVersions, VERSION_NONE, type Version } from '../protocol/version.ts';
 
+/** Versions that a node remembers. */
+const SEEN_FLOORS_MAX = 100_000;
 const NEVER = Number.NEGATIVE_INFINITY;
 
 interface Seen {
@@ -21,13 +23,14 @@ export class SeenFloors {
   readonly #floors = new Map<string, Seen>();
   readonly #max: number;
   #forgottenBeforeMs = NEVER;
+  #coveredMs = NEVER;
   #clearedAtMs = NEVER;
   /** When the node last wrote what its region's store may not have been told, and no claim covers. */
   #untoldAtMs = NEVER;
   /** Such a write was among what was forgotten: until a claim covers it, everything counts as overtaken. */
   #lostAtMs = NEVER;
 
-  constructor(max: number) {
+  constructor(max = SEEN_FLOORS_MAX) {
     this.#max = max;
   }
 
@@ -42,7 +45,7 @@ export class SeenFloors {
       });
       return true;
     }
-    if (this.#floors.size >= this.#max) {
+    if (this.#floors.size >= this.#max && !this.#dropCovered()) {
       this.#floors.clear();
       this.#clearedAtMs = atMs;
       this.#lostAtMs = this.#untoldAtMs;
@@ -92,14 +95,30 @@ export class SeenFloors {
     return sinceMs >= this.#forgottenBeforeMs;
   }
 
-  /** Forgets what was heard before `beforeMs`. */
-  forget(beforeMs: number): void {
+  /**
+   * A claim covers what was heard before `coveredMs`. What was heard before `neededMs` as well is forgotten; the rest
+   * stays, as long as there is room: a load that began before it may still be under way.
+   */
+  forget(coveredMs: number, neededMs = coveredMs): void {
+    this.#coveredMs = Math.max(this.#coveredMs, coveredMs);
+    if (this.#untoldAtMs < coveredMs) this.#untoldAtMs = NEVER;
+    if (this.#lostAtMs < coveredMs) this.#lostAtMs = NEVER;
+    const beforeMs = Math.min(coveredMs, neededMs);
     this.#forgottenBeforeMs = Math.max(this.#forgottenBeforeMs, beforeMs);
-    if (this.#untoldAtMs < beforeMs) this.#untoldAtMs = NEVER;
-    if (this.#lostAtMs < beforeMs) this.#lostAtMs = NEVER;
     for (const [key, { atMs }] of this.#floors) {
       if (atMs >= beforeMs) return;
       this.#floors.delete(key);
     }
+  }
+
+  /** Makes room by what a claim covers. */
+  #dropCovered(): boolean {
+    for (const [key, { atMs }] of this.#floors) {
+      if (atMs >= this.#coveredMs) return false;
+      this.#floors.delete(key);
+      this.#forgottenBeforeMs = Math.max(this.#forgottenBeforeMs, atMs + 1);
+      return true;
+    }
+    return false;
   }
 }

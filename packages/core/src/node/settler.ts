@@ -70,15 +70,19 @@ export class Settler {
     if (origin === 'primary') assertNotReplaced(key, meta, label);
     // Drawn once: both tiers end at about the same time.
     const life = lifetime(keyspace, value, runtime.random());
-    const word =
-      meta === null
-        ? 'away'
-        : await this.#filler.fill({ keyspace, key, meta, loaded, lease, lifetime: life, replaces });
-    const overtaken = label
-      ? [{ key, version: label.version, scope: label.scope }, ...dependencies].some((each) =>
-          this.#floors.isOvertaken(each),
-        )
-      : this.#floors.heardSince(key, startedAtMs);
+    const isOvertaken = (): boolean =>
+      label
+        ? [{ key, version: label.version, scope: label.scope }, ...dependencies].some((each) =>
+            this.#floors.isOvertaken(each),
+          )
+        : this.#floors.heardSince(key, startedAtMs);
+    const heard = isOvertaken();
+    const fill = { keyspace, key, meta: meta!, loaded, lease, lifetime: life, replaces, overtaken: heard };
+    const word = meta === null ? 'away' : await this.#filler.fill(fill);
+    const overtaken = heard || isOvertaken();
+    // Heard while it was filled: the tombstone may have gone before.
+    if (word === 'admitted' && label && this.#floors.isBelow(key, label.version))
+      await this.#filler.raise(key, this.#floors.of(key));
     if (origin === 'replica' && (word !== 'admitted' || overtaken)) return null;
     const provenMs = origin === 'primary' ? startedAtMs : UNPROVEN;
     if (label) this.#l1.raise(key, label.version);

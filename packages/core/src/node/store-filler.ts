@@ -2,6 +2,7 @@ import type { Store } from '../ports/store.ts';
 import type { Span } from '../ports/telemetry.ts';
 import { watchAll } from '../store/watch-all.ts';
 import type { Fill, FillVerdict, StoreMeta } from '../protocol/record.ts';
+import type { Version } from '../protocol/version.ts';
 import type { Causes } from './causes.ts';
 import type { KeyTrace } from './key-trace.ts';
 import type { Lifetime } from './lifetime.ts';
@@ -25,6 +26,8 @@ export interface LoadedFill {
   readonly lease: string | null;
   readonly lifetime: Lifetime;
   readonly replaces: Fill['replaces'];
+  /** Whether this node has heard of something newer: the store may have forgotten it, where tombstones are evicted. */
+  readonly overtaken: boolean;
 }
 
 /** What a miss asks of the store: a lease, then a fill. A store that is away stops neither. */
@@ -78,18 +81,18 @@ export class StoreFiller {
   }
 
   async #fill(
-    { keyspace, key, meta, loaded, lease, lifetime: { freshMs, staleMs }, replaces }: LoadedFill,
+    { keyspace, key, meta, loaded, lease, lifetime: { freshMs, staleMs }, replaces, overtaken }: LoadedFill,
     span: Span,
   ): Promise<FillWord> {
     const { value, label, dependencies: made, moved } = loaded;
-    const told = (verdict: FillVerdict | 'moved'): FillWord => {
+    const told = (verdict: FillVerdict | 'moved' | 'seen-newer'): FillWord => {
       span.set({ 'tidemark.verdict': verdict });
       this.#trace.note(key, 'filled', label?.version ?? null, verdict);
       return this.#told(keyspace, verdict, freshMs);
     };
-    if (moved) {
+    if (moved || overtaken) {
       if (lease !== null) await this.release(key, lease);
-      return told('moved');
+      return told(moved ? 'moved' : 'seen-newer');
     }
     const encoded = this.#encode(value);
     if (!encoded) {
@@ -133,6 +136,15 @@ export class StoreFiller {
     }
   }
 
+  /** Says once more what was heard while a fill was under way: it may have come after the tombstone was gone. */
+  async raise(key: string, version: Version): Promise<void> {
+    try {
+      await this.#store!.raise([{ key, version }]);
+    } catch {
+      this.failed('raise');
+    }
+  }
+
   /** Adds the value to the history of its key, where the keyspace wants one and the value is fit for it. */
   async #retain(
     keyspace: AnyKeyspace,
@@ -150,7 +162,7 @@ export class StoreFiller {
     }
   }
 
-  #told(keyspace: AnyKeyspace, verdict: FillVerdict | 'moved', freshMs: number): FillWord {
+  #told(keyspace: AnyKeyspace, verdict: FillVerdict | 'moved' | 'seen-newer', freshMs: number): FillWord {
     this.#options.telemetry.record({ type: 'fill', keyspace: keyspace.name, verdict, freshMs });
     if (verdict === 'admitted') return 'admitted';
     this.#counters.fillsRefused += 1;

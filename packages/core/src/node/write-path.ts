@@ -87,7 +87,7 @@ export class WritePath {
           this.#raise(store, invalidations, atMs, span),
         );
     } catch {
-      if (bus) this.#reads.untold(atMs);
+      if (bus) this.#reads.floors.untold(atMs);
       this.#counters.storeErrors += 1;
       telemetry.record({ type: 'store-error', operation: 'raise' });
     }
@@ -108,7 +108,7 @@ export class WritePath {
     if (!this.#options.bus) return store.raise(invalidations);
     const { skipped, errors } = await this.#reads.circuits!.raise(invalidations);
     if (skipped > 0) {
-      this.#reads.untold(atMs);
+      this.#reads.floors.untold(atMs);
       span.set({ 'tidemark.skipped': skipped });
       this.#options.telemetry.record({ type: 'raise-skipped', events: skipped });
     }

@@ -93,7 +93,8 @@ export type EngineEvent =
   | {
       readonly type: 'fill';
       readonly keyspace: string;
-      readonly verdict: FillVerdict | 'moved';
+      /** `moved`, `seen-newer`: the node knew better, and did not ask the store. */
+      readonly verdict: FillVerdict | 'moved' | 'seen-newer';
       /** For how long it is fresh. */
       readonly freshMs: number;
     }

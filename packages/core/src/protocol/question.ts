@@ -41,8 +41,8 @@ export interface L1Facts {
   readonly served: boolean;
 }
 
-/** What a fill came to: the store's word, `moved` when it was not offered, or the store was away. */
-export type FillOutcome = FillVerdict | 'moved' | 'away';
+/** What a fill came to: the store's word; `moved`, `seen-newer` when it was not offered; or the store was away. */
+export type FillOutcome = FillVerdict | 'moved' | 'seen-newer' | 'away';
 
 /**
  * Something that a node saw of a key within a while after an invalidation of it:
