@@ -206,7 +206,16 @@ describe('findings', () => {
     ],
     [
       'note trigger-outdated mesh',
-      (facts) => (facts.tracking = [{ table: 't', keyspace: 'k', statement: 'update', problem: 'outdated' }]),
+      (facts) =>
+        (facts.tracking = [
+          {
+            table: 't',
+            keyspace: 'k',
+            statement: 'update',
+            problem: 'outdated',
+            tracked: { table: 't', keyspace: 'k', keys: ['id'] },
+          },
+        ]),
     ],
   ])('%s', (expected, breaking) => expect(found(breaking)).toEqual([expected]));
 });
