@@ -257,6 +257,7 @@ describe('the function of a tracked table', () => {
     await Promise.all(
       Array.from({ length: writers }, async (_, writer) => {
         const client = new pg.Client({ connectionString: url });
+        client.on('error', () => {});
         await client.connect();
         for (let i = 0; i < 60; i += 1) {
           await client.query('BEGIN');
