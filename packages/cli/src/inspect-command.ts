@@ -1,6 +1,7 @@
 import { type Duration, durationMs, formatPosition, formatVersion, jsonCodec } from '@tidemark/core';
 import {
   inspectKey,
+  type KeyNodes,
   type KeySource,
   type KeyStore,
   type KeyView,
@@ -28,10 +29,10 @@ interface InspectFlags extends MeshFlags {
 async function inspect(key: string, flags: InspectFlags): Promise<void> {
   const boundMs = durationMs(flags.bound, '--bound');
   const view = await withOpenMesh(flags, (mesh) =>
-    inspectKey(mesh, key, { boundMs, data: flags.value === true }),
+    inspectKey(mesh, key, { boundMs, data: flags.value === true, l1: true }),
   );
   say(flags, view, keyText(view));
-  if (!allReached([view.source, ...view.regions])) throw new ExitError(EXIT_INCOMPLETE);
+  if (!allReached([view.source, ...view.regions, ...(view.l1 ?? [])])) throw new ExitError(EXIT_INCOMPLETE);
 }
 
 /** One key for a person. */
@@ -39,11 +40,15 @@ export function keyText(view: KeyView): string {
   return [
     `${paint.bold(view.key)}`,
     `${paint.bold('source')}  ${sourceText(view.source)}`,
-    ...view.regions.map((each) =>
-      each.reachable
-        ? `${paint.bold(each.region)}\n${columns(storeRows(each), '  ')}`
-        : `${paint.bold(each.region)}  ${paint.red('unreachable')}: ${each.reason}`,
-    ),
+    ...view.regions.map((each) => {
+      const rows = nodeRows(view.l1?.find(({ region }) => region === each.region));
+      return each.reachable
+        ? `${paint.bold(each.region)}\n${columns([...storeRows(each), ...rows], '  ')}`
+        : [
+            `${paint.bold(each.region)}  ${paint.red('unreachable')}: ${each.reason}`,
+            columns(rows, '  '),
+          ].join('\n');
+    }),
   ].join('\n');
 }
 
@@ -94,6 +99,21 @@ function storeRows(store: KeyStore): string[][] {
   ];
 }
 
+function nodeRows(l1: Reached<KeyNodes> | undefined): string[][] {
+  if (!l1) return [];
+  if (!l1.reachable) return [['L1', paint.red(`nodes can't be asked: ${l1.reason}`)]];
+  if (l1.nodes.length === 0) return [['L1', 'no node answered']];
+  return l1.nodes.map(({ node, held, absent, version, ageMs, freshLeftMs, served }) => {
+    if (!held) return [`L1 ${shown(node)}`, 'nothing'];
+    const what = `${version ? formatVersion(version) : 'no version'}${absent ? ', absence' : ''}`;
+    const text = `${what}, taken ${span(ageMs)} ago, ${freshLeftMs > 0 ? `fresh for ${span(freshLeftMs)}` : 'past its TTL'}`;
+    return [
+      `L1 ${shown(node)}`,
+      served ? paint.green(`${text}: served`) : paint.yellow(`${text}: not served`),
+    ];
+  });
+}
+
 function valueText({
   version,
   schema,
@@ -138,7 +158,7 @@ export function addInspectCommand(root: Command): void {
     .addHelpText(
       'after',
       `${READING_CODES}
-A service of another schemaVersion than the value's does not read it; L1, inside the services' processes, can't be asked.
+A service of another schemaVersion than the value's does not read it. L1s are those of the nodes that answer within a second.
 
 Examples:
   tidemark inspect product:12345 --regions regions/local --source shop

@@ -66,9 +66,14 @@ describe('inspect', () => {
       verdict: 'absent',
       serves: { eventual: { served: false } },
     });
+    const l1 = (id: Id) => data.l1!.find(({ region }) => region === id);
+    expect(l1('us')).toMatchObject({ nodes: [{ held: true, version: versions[0], served: true }] });
+    expect(l1('eu')).toMatchObject({ nodes: [{ held: false, served: false }] });
     const text = await run('get', 'item:1', ...regions.place, '--region', 'us', 'eu');
     expect(text.out).toMatch(/us\n {2}record +tidemark 1\.\d+, .*\n {2}value +1\.\d+, /);
     expect(text.out).toMatch(/eventual +loaded from the source: there is no value/);
+    expect(text.out).toMatch(/L1 \S+ +1\.\d+, taken .* ago, fresh for .*: served\n/);
+    expect(text.out).toMatch(/L1 \S+ +nothing$/m);
     expect(text.out).not.toContain('\u001B');
     expect(text.out).not.toMatch(/^ap/m);
   });
@@ -125,12 +130,13 @@ it('of a region that is cut off says so in time, and shows the others', async ()
   await writtenTwice(3);
   regions.cut('ap');
   try {
-    const { code, data } = await json<KeyView>('inspect', 'item:3', '--timeout', '500ms');
+    const { code, data } = await json<KeyView>('inspect', 'item:3', '--timeout', '2s');
     expect(code).toBe(3);
     expect(data.regions.find(({ region }) => region === 'ap')).toMatchObject({
       reachable: false,
       code: 'E_STORE_UNAVAILABLE',
     });
+    expect(data.l1!.map(({ reachable }) => reachable)).toEqual([true, false, true]);
     expect(storeOf(data, 'us').value).not.toBeNull();
     const { code: traced, data: timeline } = await json<KeyTimeline>('trace', 'item:3', '--timeout', '500ms');
     expect(traced).toBe(3);

@@ -12,7 +12,7 @@ export {
   type TimelineRegion,
   traceOf,
 } from './key-timeline.ts';
-export type { KeySource, KeyStore, KeyView, MetaView, Serving, ValueView } from './key-view.ts';
+export type { KeyNodes, KeySource, KeyStore, KeyView, MetaView, Serving, ValueView } from './key-view.ts';
 export { type Mesh, type MeshPlace, type MeshRegion, openMesh } from './mesh.ts';
 export type {
   BusView,

@@ -1,21 +1,28 @@
 import { isKey, isScopeKey, KeyError, keyspaceOf, livePin, type StoreView } from '@tidemark/core';
-import type { KeySource, KeyStore, KeyView, ValueView } from './key-view.ts';
+import { askNodes } from './ask-nodes.ts';
+import type { KeyNodes, KeySource, KeyStore, KeyView, ValueView } from './key-view.ts';
 import { judgeLoad, judgeServing } from './judge-key.ts';
 import type { Mesh, MeshRegion } from './mesh.ts';
 import { ask, type Reached } from './reached.ts';
 
 const BOUND_MS = 2_000;
+const NODES_WAIT_MS = 1_000;
 
 export interface InspectOptions {
   /** The bound that a bounded read is tried with, ms. Default 2,000. */
   readonly boundMs?: number;
   /** Whether the value itself is wanted. */
   readonly data?: boolean;
+  /** Whether nodes are asked what their L1s hold: takes a second, since nobody knows how many there are. */
+  readonly l1?: boolean;
 }
 
 /** One key in every tier of every region that can be asked from outside, and whether it would be served. */
 export async function inspectKey(mesh: Mesh, key: string, options: InspectOptions = {}): Promise<KeyView> {
   assertKey(key);
+  const asked = options.l1
+    ? Promise.all(mesh.regions.map(({ region }) => readNodes(mesh, region.id, key)))
+    : null;
   const [source, ...regions] = await Promise.all([
     askSource(mesh, key),
     ...mesh.regions.map((each) => readStore(mesh, each, key)),
@@ -27,7 +34,21 @@ export async function inspectKey(mesh: Mesh, key: string, options: InspectOption
     regions: await Promise.all(
       regions.map((found, i) => judged(mesh, mesh.regions[i]!, key, found, source, options)),
     ),
+    ...(asked && { l1: await asked }),
   };
+}
+
+async function readNodes(
+  mesh: Mesh,
+  region: string,
+  key: string,
+): Promise<{ readonly region: string } & Reached<KeyNodes>> {
+  const found = await ask(2 * mesh.answerMs + NODES_WAIT_MS, async () => {
+    const answers = await askNodes(mesh, region, { keys: [key] }, { waitMs: NODES_WAIT_MS });
+    const nodes = answers.flatMap(({ node, entries }) => entries.map((entry) => ({ node, ...entry })));
+    return { nodes: nodes.toSorted((a, b) => (a.node < b.node ? -1 : 1)) };
+  });
+  return { region, ...found };
 }
 
 /** @throws KeyError */

@@ -1,4 +1,4 @@
-import type { FillVerdict, Freshness, Position, Version } from '@tidemark/core';
+import type { FillVerdict, Freshness, L1Facts, Position, Version } from '@tidemark/core';
 import type { RedisKeyFacts } from '@tidemark/redis';
 import type { Reached } from './reached.ts';
 
@@ -94,10 +94,17 @@ export interface KeyStore {
   readonly fill: FillVerdict | null;
 }
 
+/** A key in the L1s of one region's nodes: of those that answered in time, by their names. */
+export interface KeyNodes {
+  readonly nodes: readonly ({ readonly node: string } & L1Facts)[];
+}
+
 /** One key, everywhere. Plain data. */
 export interface KeyView {
   readonly key: string;
   readonly keyspace: string;
   readonly source: Reached<KeySource>;
   readonly regions: readonly ({ readonly region: string } & Reached<KeyStore>)[];
+  /** Only when it was asked for. */
+  readonly l1?: readonly ({ readonly region: string } & Reached<KeyNodes>)[];
 }
