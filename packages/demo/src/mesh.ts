@@ -18,7 +18,7 @@ import { cities } from './city.ts';
 import type { Infrastructure } from './infrastructure.ts';
 
 /** A mesh that has not proven itself in this time does not. */
-export const CONVERGE_MAX_MS = 30_000;
+export const CONVERGE_MAX_MS = 60_000;
 const NODES_PER_REGION = 2;
 /** A region that is cut off learns it by timeouts; the demo does not want to wait for them long. */
 const SOURCE_TIMEOUT_MS = 2_000;

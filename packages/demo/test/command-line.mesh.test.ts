@@ -27,7 +27,7 @@ const WAIT = { timeout: 60_000, interval: 100 };
 /** Each server may take this long, and a command two to three times that. */
 const TIMEOUT = ['--timeout', '2s'];
 /** Who waits without a bound waits for longer, also on a busy machine. */
-const CUT_MAX_MS = 30_000;
+const CUT_MAX_MS = 45_000;
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let demo: RunningDemo;
@@ -78,11 +78,13 @@ interface Written {
   readonly regions: readonly AppliedIn[];
 }
 
-const lines = ({ out }: Ran): { type: string }[] =>
-  out
+function lines({ code, out, err }: Ran): { type: string }[] {
+  expect(out, `exit code ${code}: ${err}`).not.toBe('');
+  return out
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line) as { type: string });
+}
 
 describe('all regions are there', () => {
   it('status, lag, doctor, regions check, postgres status', async () => {
@@ -360,14 +362,11 @@ describe('while a region is cut off', () => {
 
   it('commands that need the region fail with its reason; an agent waits', async () => {
     const agent = demo.follow<{ type: string; server: string }>('agent', '--region', 'eu-west');
-    const [ready, warm, save] = await Promise.all([
+    const [ready, save] = await Promise.all([
       demo.json<object>('ready', '--region', 'eu-west'),
-      demo.json<object>(
-        ...['warm', '--region', 'eu-west', '--from', 'peer:us-east', '--state', join(dir, 'cut')],
-      ),
       demo.json<object>('snapshot', 'save', '--region', 'eu-west', '--out', join(dir, 'cut-saved')),
     ]);
-    for (const { code, err, ms } of [ready, warm, save]) {
+    for (const { code, err, ms } of [ready, save]) {
       expect([code, JSON.parse(err)]).toMatchObject([1, { error: { code: 'E_STORE_UNAVAILABLE' } }]);
       expect(ms).toBeLessThan(CUT_MAX_MS);
     }
