@@ -42,7 +42,7 @@ export function FlowPanel({
       >
         {held ? 'Go on' : 'Hold still'}
       </button>
-      <Bars hello={hello} history={history.slice(-SECONDS)} />
+      <Bars history={history.slice(-SECONDS)} />
       {shown.length === 0 && <p class="quiet">Nothing was written since this console looks.</p>}
       <div class="scroll">
         <table class="events">
@@ -79,7 +79,7 @@ export function FlowPanel({
 }
 
 /** Events a second, stacked by region. */
-function Bars({ hello, history }: { readonly hello: Hello; readonly history: readonly Sample[] }) {
+function Bars({ history }: { readonly history: readonly Sample[] }) {
   const [ref, { width }] = useSize<HTMLDivElement>();
   const sums = history.map(({ changes }) => changes.reduce((sum, each) => sum + each, 0));
   const most = Math.max(1, ...sums);

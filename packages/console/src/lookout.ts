@@ -148,7 +148,9 @@ export class Lookout {
 
 function truthOf({ truth }: MeshView): NonNullable<Now['truth']> {
   if (!truth.reachable) return { reachable: false, text: truth.reason };
-  return { reachable: true, text: `Postgres ${truth.version} through ${truth.through}` };
+  // Distributions add to it what the package is called.
+  const [version] = truth.version.split(' ');
+  return { reachable: true, text: `Postgres ${version} through ${truth.through}` };
 }
 
 function troubleNames(view: MeshView | null): string {

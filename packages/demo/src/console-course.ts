@@ -1,11 +1,19 @@
-import { startConsole } from '@tidemark/console';
+import { startConsole, verifyBeside } from '@tidemark/console';
+import { jsonCodec, keyspaceOf } from '@tidemark/core';
 import { openMesh } from '@tidemark/inspect';
+import { cities } from './city.ts';
 import type { Course } from './course.ts';
 import type { Cuts } from './cuts.ts';
 import { SOURCE } from './infrastructure.ts';
 
 /** A server that is cut off does not answer: the console should not wait for it long. */
 const ANSWER_MS = 1_000;
+
+/** What the verifier compares contents by. */
+const CONTENTS = {
+  keyspaceOf: (key: string) => (keyspaceOf(key) === cities.name ? cities : undefined),
+  codec: jsonCodec,
+};
 
 export interface ConsoleCourseOptions {
   /** Null: until `end`. */
@@ -37,8 +45,9 @@ export class ConsoleCourse {
     const ended = AbortSignal.any([signal, this.#ending.signal, ...over]);
     const buttons = new Buttons(cuts);
     const mesh = await openMesh({ dir: files.dir, source: SOURCE, answerMs: ANSWER_MS });
+    const verifier = verifyBeside(mesh, CONTENTS);
     try {
-      const running = await startConsole({ mesh, allowActions, cuts: buttons });
+      const running = await startConsole({ mesh, allowActions, cuts: buttons, verifier });
       this.#running = true;
       cuts.say(`console: ${running.url}`);
       cuts.say('it cuts and heals by its buttons; Ctrl-C ends the work here, and the report follows');
@@ -48,6 +57,7 @@ export class ConsoleCourse {
       });
       await running.close();
     } finally {
+      await verifier.stop();
       await mesh.close();
     }
     signal.throwIfAborted();
@@ -70,9 +80,10 @@ class Buttons {
 
   /** A region that is healed again catches up first, so that the report can say how long that took. */
   async setCut(region: string, cut: boolean): Promise<void> {
-    if (!cut) return void this.#heal(region);
-    await this.#healing.get(region);
-    this.#cuts.cut(region);
+    if (cut) {
+      await this.#healing.get(region);
+      this.#cuts.cut(region);
+    } else this.#heal(region);
   }
 
   async healAll(): Promise<void> {

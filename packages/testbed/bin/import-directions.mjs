@@ -16,7 +16,7 @@ const DIRECTIONS = {
   advisor: ['core'],
   verifier: ['core', 'inspect', 'postgres', 'redis'],
   conformance: ['core'],
-  console: ['core', 'inspect', 'warmup'],
+  console: ['core', 'inspect', 'verifier', 'warmup'],
   // Independent of the engine: it judges what the engine did.
   checkers: [],
   simulator: ['checkers', 'core', 'memory'],

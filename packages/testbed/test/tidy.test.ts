@@ -27,11 +27,11 @@ interface Source {
 const sources = readdirSync(join(ROOT, 'packages')).flatMap((name) => readPackage(name));
 
 function readPackage(name: string): Source[] {
-  return ['src', 'test', 'bin'].flatMap((folder) => {
+  return ['src', 'test', 'bin', 'page'].flatMap((folder) => {
     const dir = join(ROOT, 'packages', name, folder);
     const files = existsSync(dir) ? readdirSync(dir, { recursive: true, encoding: 'utf8' }) : [];
     return files
-      .filter((file) => /\.(?:ts|mts|mjs|js)$/.test(file))
+      .filter((file) => /\.(?:tsx?|mts|mjs|js|css)$/.test(file))
       .map((file) => {
         const text = readFileSync(join(dir, file), 'utf8');
         return { path: relative(ROOT, join(dir, file)), package: name, text, code: withoutComments(text) };
