@@ -1,3 +1,4 @@
+import { keyspace } from '@tidemark/core';
 import { askNodes, type KeyTimeline, type KeyView, openMesh } from '@tidemark/inspect';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { run } from './run.ts';
@@ -96,6 +97,39 @@ describe('inspect', () => {
       verdict: 'void',
       meta: { epoch: 1 },
     });
+  });
+});
+
+describe('hostile keys', () => {
+  const searches = keyspace({
+    name: 'search',
+    params: { site: 'string', words: 'digest' },
+    load: async ({ site }) => site,
+  });
+
+  it.each([
+    ['of separators, escapes and braces', 'a:b%3A{c}*? [x]', 'x'],
+    ['of other scripts', 'ümläut 東京 🌊', '🌊'],
+    ['with a megabyte of text under a digest', 'shop', 'lorem ipsum '.repeat(90_000)],
+    ['with nothing in it', '', ''],
+  ])('%s can be read, listed and inspected by their key', async (_, site, words) => {
+    const { node, store, close } = await regions.join('us', [searches]);
+    const key = searches.key({ site, words });
+    expect(key.length).toBeLessThan(200);
+    await vi.waitFor(async () => {
+      await node.get(searches, { site, words });
+      expect((await store.read([key])).records[0]?.value).toBeTruthy();
+    });
+    const listed: string[] = [];
+    for await (const page of store.keys()) listed.push(...page);
+    expect(listed).toContain(key);
+    const { code, data } = await json<KeyView>('inspect', key, '--value', '--region', 'us');
+    expect(code).toBe(0);
+    expect(data.key).toBe(key);
+    const us = storeOf(data, 'us');
+    expect(JSON.parse(Buffer.from(us.data!, 'base64').toString())).toBe(site);
+    expect(us.serves.eventual).toMatchObject({ served: true });
+    await close();
   });
 });
 

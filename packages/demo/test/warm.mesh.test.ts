@@ -202,6 +202,15 @@ describe('tidemark warm', () => {
     await vi.waitFor(() => expect(existsSync(join(dir, 'state'))).toBe(true), WAIT);
     child.kill('SIGINT');
     expect(await once(child, 'exit')).toEqual([130, null]);
+    // In a state that can be gone on with: what was done is not done again.
+    const doneBefore = mesh.batchesDone();
+    const again = await cli(
+      ...mesh.warmArgs('--from', 'source', ...KEYSPACES, '--source-qps', '100000', '--resume'),
+    );
+    expect([again.code, reportIn(again.out)]).toMatchObject([0, { outcome: 'complete', coverage: 1 }]);
+    expect(reportIn(again.out).keysNow).toBe(2_000 - doneBefore * 500);
+    const counted = await mesh.loadsNoted();
+    expect(counted.loads).toBe(counted.keys);
     // The reads of us are not eu's: until those are known, any region that is set up is ready.
     const before = await cli('ready', ...mesh.inEu, '--json');
     expect([before.code, JSON.parse(before.out)]).toMatchObject([

@@ -224,7 +224,7 @@ describe('an answer', () => {
   });
 
   /** Answers as an export would, but for its copies. */
-  async function answering(body: () => Readable | null): Promise<Peer> {
+  async function answering(body: () => Readable | null, silenceMs = 20_000): Promise<Peer> {
     server = createServer((request, response) => {
       if (request.url === '/v1/about') {
         response.end(JSON.stringify({ format: 1, source: 'test', region: 'us', readMs: 1 }));
@@ -234,7 +234,7 @@ describe('an answer', () => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo;
-    return exportPeer({ ...OWN, url: `http://127.0.0.1:${port}`, silenceMs: 100 });
+    return exportPeer({ ...OWN, url: `http://127.0.0.1:${port}`, silenceMs });
   }
 
   it.each<[string, Buffer[], string]>([
@@ -251,7 +251,7 @@ describe('an answer', () => {
   });
 
   it('that does not come is not waited for without end', async () => {
-    const silent = await answering(() => null);
+    const silent = await answering(() => null, 100);
     await expect(silent.read(['row:1'])).rejects.toMatchObject({
       code: 'E_WARMUP',
       message: expect.stringContaining('said nothing for 100 ms') as string,
