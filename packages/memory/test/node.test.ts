@@ -5,7 +5,6 @@ import {
   type LoadContext,
   type NodeOptions,
   startNode,
-  StoreUnavailableError,
   type Store,
   systemRuntime,
   type TidemarkNode,
