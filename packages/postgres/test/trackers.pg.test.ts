@@ -110,7 +110,7 @@ describe('a table that an earlier release tracked', () => {
     expect(await bumpedSince(pool, before)).toHaveLength(1);
 
     const migrated = await newest(pool);
-    expect(await migrate(pool)).toEqual([SCHEMA_VERSION]);
+    expect((await migrate(pool)).at(-1)).toBe(SCHEMA_VERSION);
     // The earlier triggers saw every write: nothing is void that was not before.
     expect(await bumpedSince(pool, migrated)).toEqual([]);
     // Somebody wanted these to fire for origins only.
