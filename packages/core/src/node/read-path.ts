@@ -18,10 +18,11 @@ import { LeaseLoader, type Wanted } from './lease-loader.ts';
 import type { WaitTerms } from './lease-wait.ts';
 import { LoadBatch } from './load-batch.ts';
 import { LoadTimes } from './load-times.ts';
-import { type Loaded, Loader } from './loader.ts';
+import { Loader } from './loader.ts';
 import type { Miss } from './miss.ts';
 import type { AnyKeyspace, ResolvedOptions } from './options.ts';
 import type { ServedResult } from './read-result.ts';
+import { knownVersion, Reloader } from './reloader.ts';
 import { ReadTelemetry } from './read-telemetry.ts';
 import { SeenFloors } from './seen-floors.ts';
 import { SingleFlight } from './single-flight.ts';
@@ -34,13 +35,10 @@ import { ValueRead } from './value-read.ts';
 import { preload } from './preload.ts';
 
 const UNPROVEN = Number.NEGATIVE_INFINITY;
-/** The end of one fill's TTL, as this process and its tiers compute it, differs by less. */
-const SAME_FILL_MS = 50;
 
 type Result = ServedResult;
 
 const ANY_FILL: WaitTerms = { consistency: 'eventual', fresh: false };
-const FRESH_FILL: WaitTerms = { consistency: 'eventual', fresh: true };
 
 const valueOf = (result: Result): unknown => result.value;
 
@@ -54,6 +52,8 @@ export class ReadPath {
   readonly trace: KeyTrace;
   /** Null without a store. */
   readonly circuits: StoreCircuits | null;
+  /** What nobody waits for. */
+  readonly reloader: Reloader;
   /** Told of keys that were dropped from L1 because something rose. */
   onDrop: (key: string, version: Version) => void = () => {};
   /** Told of a key's hits of L1, some time after them. */
@@ -88,7 +88,7 @@ export class ReadPath {
     this.l1Reader = new L1Reader(
       options,
       { l1: this.l1, proof: this.proof, times, counters, onHits },
-      (miss, entry) => void this.#revalidate(miss, entry.version ?? VERSION_NONE, entry.freshUntilMs),
+      (miss, entry) => void this.reloader.revalidate(miss, entry.version ?? VERSION_NONE, entry.freshUntilMs),
     );
     this.#loader = new Loader(options, times, this.trace);
     this.#filler = new StoreFiller(options, counters, this.#causes, this.trace);
@@ -104,6 +104,16 @@ export class ReadPath {
       loader: this.#loader,
       filler: this.#filler,
       settler: this.#settler,
+      counters,
+    });
+    this.reloader = new Reloader(options, {
+      ...knowledge,
+      l2: this.#l2,
+      flights: this.#flights,
+      loader: this.#loader,
+      filler: this.#filler,
+      settler: this.#settler,
+      leaseLoader: this.#leaseLoader,
       counters,
     });
     this.#current = new CurrentReader(
@@ -239,47 +249,6 @@ export class ReadPath {
     }
   }
 
-  /** Loads what was just written here from the primary, and fills the own region with it. */
-  async renew(
-    keyspace: AnyKeyspace,
-    params: Params<ParamTypes>,
-    key: string,
-    version: Version,
-  ): Promise<Loaded | null> {
-    const miss: Miss = { keyspace, params, key, ticket: this.l1.ticket() };
-    const token = this.#options.runtime.randomId();
-    const seen = seenIn(await this.#l2.ask(miss));
-    // Readers that miss meanwhile wait for this fill.
-    const lease = seen.meta && (await this.#filler.lease(key, token)) === 'granted' ? token : null;
-    this.#counters.loads += 1;
-    const request = { keyspace, keys: [key], params: [params], needs: [version], mayLag: false };
-    const [loaded] = await this.#loader.load(request);
-    await this.#settler.settle(miss, seen, loaded!, lease, 'below-tidemark');
-    return loaded!;
-  }
-
-  /** Brings a key back into L1: from another process' fill, or by loading it. */
-  async refresh(
-    keyspace: AnyKeyspace,
-    params: Params<ParamTypes>,
-    key: string,
-    version: Version,
-  ): Promise<void> {
-    const miss: Miss = { keyspace, params, key, ticket: this.l1.ticket() };
-    const terms = { notBeforeMs: UNPROVEN, tidemark: version };
-    await this.#flights.do(key, terms, this.#options.runtime.monoMs(), async () => {
-      const answer = await this.#l2.ask(miss);
-      const found = answer && this.#l2.judge(miss, answer, 'eventual');
-      if (found && typeof found === 'object') return found;
-      const known = maxVersion(version, this.#known(key, answer));
-      const abreast = answer?.wentBack !== true;
-      const seen = seenIn(answer);
-      const waits = abreast ? ANY_FILL : null;
-      const why = 'below-tidemark';
-      return this.#leaseLoader.load({ miss, seen, why, tidemark: known, mayLag: abreast, waits });
-    });
-  }
-
   /** Takes what the store has of these keys into L1; never loads. Returns how many L1 has then. */
   preload(keys: readonly string[]): Promise<number> {
     return preload(this.#options, this.l1, this.#l2, keys);
@@ -288,14 +257,6 @@ export class ReadPath {
   get gauges(): Omit<NodeGauges, 'stalenessBoundMs'> {
     const { size: l1Entries, bytes: l1Bytes, evictions: l1Evictions } = this.l1;
     return { l1Entries, l1Bytes, l1Evictions, loadsWaiting: this.#loader.waiting };
-  }
-
-  /** Reloads what L1 has of a key, unless another process did it. Never rejects. */
-  revalidate(keyspace: AnyKeyspace, params: Params<ParamTypes>, key: string): Promise<void> {
-    const entry = this.l1.peek(key);
-    if (!entry) return Promise.resolve();
-    const miss: Miss = { keyspace, params, key, ticket: this.l1.ticket() };
-    return this.#revalidate(miss, entry.version ?? VERSION_NONE, entry.freshUntilMs);
   }
 
   /** The region proved that all before `sentAtMs` is applied. */
@@ -324,15 +285,10 @@ export class ReadPath {
     return { keyspace, params, key, ticket: this.l1.ticket() };
   }
 
-  /** Highest version that this node knows for the key: nothing below it may be served. */
-  #known(key: string, answer: L2Answer | null): Version {
-    return maxVersion(answer?.record?.tidemark ?? VERSION_NONE, this.floors.of(key));
-  }
-
   #served(miss: Miss, found: Result): Result {
     this.#counters.l2Hits += 1;
     if (found.why === 'stale') this.#counters.staleServes += 1;
-    if (found.due) void this.#revalidate(miss, found.version ?? VERSION_NONE, found.freshUntilMs);
+    if (found.due) void this.reloader.revalidate(miss, found.version ?? VERSION_NONE, found.freshUntilMs);
     return found;
   }
 
@@ -356,7 +312,7 @@ export class ReadPath {
     load: (wanted: Wanted) => Promise<Result>,
   ): Promise<Result> {
     // What this reader saw in L2, it must not be served below: not by a load from before it either.
-    const tidemark = this.#known(miss.key, answer);
+    const tidemark = knownVersion(this.floors, miss.key, answer);
     // In a store that went back nobody's fill is trusted: there is nothing to wait for.
     const abreast = answer?.wentBack !== true;
     const wanted = { miss, seen: seenIn(answer), why, tidemark };
@@ -376,30 +332,5 @@ export class ReadPath {
     // A flight that an eventual reader began may have ended with another process' value.
     if (joined.stalenessBoundMs <= consistency.ms) return joined;
     return this.#leaseLoader.load(current);
-  }
-
-  /** Reloads a value in the background, unless another process did it: what is fresh for longer will do. */
-  async #revalidate(miss: Miss, tidemark: Version, freshUntilMs: number): Promise<void> {
-    if (this.#flights.has(miss.key)) return;
-    const nowMs = this.#options.runtime.monoMs();
-    await this.#flights
-      .do(miss.key, { notBeforeMs: UNPROVEN, tidemark }, nowMs, async () => {
-        const answer = await this.#l2.ask(miss);
-        const found = answer && this.#l2.judge(miss, answer, 'eventual');
-        if (found && typeof found === 'object' && found.freshUntilMs > freshUntilMs + SAME_FILL_MS)
-          return found;
-        const known = maxVersion(tidemark, this.#known(miss.key, answer));
-        const abreast = answer?.wentBack !== true;
-        return this.#leaseLoader.load({
-          miss,
-          seen: seenIn(answer),
-          why: 'expired',
-          tidemark: known,
-          // It is no older than what is there, which a replica can't promise.
-          mayLag: false,
-          waits: abreast ? FRESH_FILL : null,
-        });
-      })
-      .catch(() => {}); // The value was served; the next read tries again.
   }
 }

@@ -80,7 +80,8 @@ export class RefreshAhead {
     for (const { key } of due.slice(0, rule.perSecondMax)) {
       const keyspace = this.#options.keyspaceOf(key);
       const params = keyspace?.params(key);
-      if (keyspace && params) void this.#limit(() => this.#reads.revalidate(keyspace, params, key));
+      if (keyspace && params)
+        void this.#limit(() => this.#reads.reloader.revalidateEntry(keyspace, params, key));
     }
     this.start();
   }

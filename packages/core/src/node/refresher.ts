@@ -70,8 +70,8 @@ export class Refresher {
     const keyspace = this.#options.keyspaceOf(key)!;
     const params = keyspace.params(key);
     if (!params) return; // A trigger's key of other parameters than the keyspace has now.
-    if (!ships) return this.#reads.refresh(keyspace, params, key, version);
-    const loaded = await this.#reads.renew(keyspace, params, key, version);
+    if (!ships) return this.#reads.reloader.refresh(keyspace, params, key, version);
+    const loaded = await this.#reads.reloader.renew(keyspace, params, key, version);
     const value = loaded && shippedValue(keyspace, key, loaded, this.#options.codec);
     if (!value) return;
     await this.#options.bus?.append({ data: encodeMessage({ kind: 'update', values: [value] }) });
