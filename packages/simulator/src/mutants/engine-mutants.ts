@@ -69,7 +69,7 @@ export const ENGINE_MUTANTS: readonly Mutant[] = [
   {
     name: 'terms-of-another-era',
     without: 'entries share only terms that are the same',
-    edits: [{ file: `${NODE}l1-entries.ts`, from: 'each.era === era &&', to: '' }],
+    edits: [{ file: `${NODE}l1-entries.ts`, from: 'each.era === wanted.era &&', to: '' }],
     test: 'packages/core/src/node/l1-entries.test.ts',
   },
   {
