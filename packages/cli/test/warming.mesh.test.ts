@@ -25,11 +25,10 @@ let states = 0;
 beforeAll(async () => {
   mesh = await ThreeRegions.start();
   // Patient ones, for what the tests themselves do.
-  [us, eu] = await Promise.all(
-    (['us', 'eu'] as const).map((id) =>
-      redisStore({ url: mesh.redis[id].url, namespace: 'shop', commandTimeoutMs: 10_000 }),
-    ),
-  );
+  const open = (id: 'us' | 'eu'): Promise<RedisStore> =>
+    redisStore({ url: mesh.redis[id].url, namespace: 'shop', commandTimeoutMs: 10_000 });
+  us = await open('us');
+  eu = await open('eu');
   await mesh.admin.query(`
     create table loads (id integer not null);
     create function counted_items(ids int[]) returns setof items language sql as $$

@@ -59,7 +59,9 @@ export function sourceOrigin({ node, keyspaces, store, budget, onPace }: SourceP
     share: () => number,
   ): Promise<void> {
     const now = pace ?? newPace(rule, performance.now());
-    const turn = paced({ ...now, rate: now.rate * share() }, keys.length, performance.now());
+    // The slower of both: two back-offs at once are no reason to stand still.
+    const rate = Math.min(now.rate, rule.rateMax * share());
+    const turn = paced({ ...now, rate }, keys.length, performance.now());
     pace = { ...now, nextAtMs: turn.pace.nextAtMs };
     await sleep(Math.max(0, turn.atMs - performance.now()), undefined, { signal });
     const startedAtMs = performance.now();
