@@ -34,7 +34,6 @@ async function verify(flags: VerifyFlags): Promise<void> {
   const ending = new AbortController();
   const end = (): void => ending.abort();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, end);
-  const timer = forMs === null ? undefined : setTimeout(end, forMs);
   try {
     await withOpenMesh(flags, async (mesh) => {
       const common = { mesh, contents, signal: ending.signal, ...(flags.json && { json: flags.json }) };
@@ -60,6 +59,7 @@ async function verify(flags: VerifyFlags): Promise<void> {
           follow({
             ...common,
             telemetry,
+            forMs,
             ...(ages && { agesMs: ages.map((age) => durationMs(age, '--ages')) }),
             ...(sample !== undefined && { sample }),
             ...(rate !== undefined && { rate }),
@@ -71,7 +71,6 @@ async function verify(flags: VerifyFlags): Promise<void> {
       if (!flags.serve) judge(report);
     });
   } finally {
-    clearTimeout(timer);
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, end);
   }
 }
@@ -119,7 +118,7 @@ export function addVerifyCommand(root: Command): void {
     )
     .option('--loads <count>', 'loads a second for comparisons with the source (default: 20)', wholeNumber)
     .option('--state <name>', 'keep what is pending and counted in the source, and go on with it')
-    .option('--for <duration>', 'end after this long')
+    .option('--for <duration>', 'end so long after it began to follow')
     .option(
       '--serve',
       `run as a service: keeps its state (default name: ${STATE_DEFAULT}), ends with 0 by a signal`,

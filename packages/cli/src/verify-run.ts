@@ -26,6 +26,8 @@ export interface FollowOptions extends Pick<
   readonly telemetry: Telemetry;
   /** Ends it. */
   readonly signal: AbortSignal;
+  /** Ends it so long after it began to follow, ms; null: only `signal` does. */
+  readonly forMs?: number | null;
   readonly json?: true;
 }
 
@@ -47,7 +49,12 @@ export class LiveLine {
 }
 
 /** Verifies until `signal` ends it, and says how it goes. */
-export async function follow({ signal, json, ...options }: FollowOptions): Promise<VerifierReport> {
+export async function follow({
+  signal,
+  json,
+  forMs = null,
+  ...options
+}: FollowOptions): Promise<VerifierReport> {
   const live = new LiveLine();
   const tell = (data: object, text: string): void => {
     live.clear();
@@ -65,16 +72,20 @@ export async function follow({ signal, json, ...options }: FollowOptions): Promi
       if (what !== 'taken' || options.state) tell({ type: 'state', what }, texts[what]);
     },
   });
+  let end = (): void => {};
   const ended = new Promise<void>((resolve) => {
+    end = resolve;
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
   const starting = verifier.start();
   let timer: NodeJS.Timeout | undefined;
+  let ending: NodeJS.Timeout | undefined;
   try {
     await Promise.race([starting, ended]);
     const regions = options.mesh.regions.map(({ region }) => region.id);
     if (!signal.aborted) tell({ type: 'following', regions }, `follows ${regions.join(', ')}; Ctrl-C ends`);
+    if (forMs !== null) ending = setTimeout(end, forMs);
     const show = (): void => {
       const report = verifier.report();
       if (json) say({ json }, { type: 'report', ...report }, '');
@@ -85,6 +96,7 @@ export async function follow({ signal, json, ...options }: FollowOptions): Promi
     await ended;
   } finally {
     clearInterval(timer);
+    clearTimeout(ending);
     await verifier.stop();
     await starting.catch(() => {});
     live.clear();
