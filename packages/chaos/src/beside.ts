@@ -29,7 +29,12 @@ export class Beside {
     this.#findings = findings;
   }
 
-  static async start(topology: Topology, set: RegionSet, dir: string): Promise<Beside> {
+  static async start(
+    topology: Topology,
+    set: RegionSet,
+    dir: string,
+    agesMs: readonly number[],
+  ): Promise<Beside> {
     const regions = join(dir, 'regions');
     await mkdir(regions, { recursive: true });
     for (const { id, role, peers } of set.regions) {
@@ -50,6 +55,7 @@ export class Beside {
         keyspaceOf: (key) => (keyspaceOf(key) === items.name ? items : undefined),
         codec: jsonCodec,
       },
+      agesMs,
       rate: 2_000,
       loadsPerSecond: 50,
       onFinding: (finding) => {

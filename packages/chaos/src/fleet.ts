@@ -189,6 +189,8 @@ export class Fleet {
 
   /** What each node's tiers would serve; null while a node can't tell. */
   async entries(withReads: boolean): Promise<Map<Member, readonly TierEntry[]> | null> {
+    // One that died by itself is told of in the end.
+    if (this.nodes.some(({ child }) => child === null)) return null;
     const answers = await Promise.all(
       this.nodes.map(async (member) => {
         const heard = member.heard('entries');

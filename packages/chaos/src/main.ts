@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { explain } from '@tidemark/checkers';
+import { AGES_MS } from '@tidemark/verifier';
+import { type Duration, durationMs } from '@tidemark/core';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { FAULTS_FOR, type Rule, RULES } from './break-rules.ts';
 import { describeFinding } from './beside.ts';
@@ -25,7 +27,7 @@ interface Flags {
   readonly rate: number;
   readonly regions: string;
   readonly keep?: string;
-  readonly verify?: true;
+  readonly verify?: true | readonly number[];
   readonly json?: true;
 }
 
@@ -53,7 +55,11 @@ const command = new Command('npm run chaos --')
     fileURLToPath(new URL('../../../regions/local', import.meta.url)),
   )
   .option('--keep <dir>', 'keep the history there, as history.jsonl, and what the processes said')
-  .option('--verify', 'run a verifier beside the faults; the run fails when it finds something')
+  .option(
+    '--verify [ages]',
+    'run a verifier beside the faults, at these ages (default: 1s,10s,1m,5m); the run fails when it finds something',
+    (text: string) => text.split(',').map((age) => durationMs(age as Duration, '--verify')),
+  )
   .option('--json', 'print the report as one JSON document on stdout, and nothing else')
   .addHelpText(
     'after',
@@ -110,7 +116,7 @@ async function main(): Promise<number> {
       keys: Math.max(1, flags.keys),
       rate: flags.rate,
       regionsDir: flags.regions,
-      verify: flags.verify === true,
+      verify: flags.verify === undefined ? null : flags.verify === true ? AGES_MS : flags.verify,
       dir,
       signal: interrupted.signal,
     });

@@ -40,8 +40,8 @@ export interface RunOptions {
   readonly keys: number;
   readonly rate: number;
   readonly regionsDir: string;
-  /** Runs a verifier beside the faults. */
-  readonly verify: boolean;
+  /** Runs a verifier beside the faults, at these ages; null: none. */
+  readonly verify: readonly number[] | null;
   /** Exists; the history's parts are written there. */
   readonly dir: string;
   /** Ends the run early. */
@@ -111,7 +111,7 @@ async function work(
     progress.say(`seed ${seed}: ${plan.length} faults planned`);
     fleet.begin();
     await warm(fleet, signal);
-    beside = verify ? await Beside.start(topology, set, dir) : null;
+    beside = verify && (await Beside.start(topology, set, dir, verify));
     const beganMs = machineMs();
     await Promise.all([
       sleep(durationMs, undefined, { signal }),
