@@ -5,6 +5,9 @@ import { redisStore, type RedisStoreOptions } from '@tidemark/redis';
 import { loadRegions, type Region } from '@tidemark/regions';
 import { addressOf, type NeededServer } from './server-watch.ts';
 
+/** For commands that somebody runs, from wherever: a service's own limit is for the Redis beside it, ms. */
+export const FROM_AFAR = { commandTimeoutMs: 5_000 };
+
 /** Which region, and of which source of truth. */
 export interface RegionPlace {
   /** Folder of region files. */

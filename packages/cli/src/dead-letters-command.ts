@@ -2,7 +2,7 @@ import { discardDeadLetters, listDeadLetters } from '@tidemark/core';
 import { type HeldLetter, meshLetters, type MeshLetters, replayLetter } from '@tidemark/inspect';
 import { type Command, CommanderError } from 'commander';
 import { confirm } from './confirm.ts';
-import { connectRegion } from './connect-region.ts';
+import { connectRegion, FROM_AFAR } from './connect-region.ts';
 import { letterLine } from './event-lines.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { EXIT_USAGE, ExitError } from './failure.ts';
@@ -19,7 +19,7 @@ import { paint, shown } from './paint.ts';
 import { type PlaceFlags, placeOf, say, withPlace } from './place-flags.ts';
 
 async function list(flags: PlaceFlags): Promise<void> {
-  const parts = await connectRegion(placeOf(flags));
+  const parts = await connectRegion(placeOf(flags), FROM_AFAR);
   try {
     const letters = await listDeadLetters(parts);
     if (flags.json) say(flags, { letters }, '');
@@ -72,7 +72,7 @@ async function discard(flags: PlaceFlags & { readonly yes?: true }): Promise<voi
       `error: this voids every cached value of ${flags.region}, which loads them anew; say --yes if that is meant`,
     );
   }
-  const parts = await connectRegion(placeOf(flags));
+  const parts = await connectRegion(placeOf(flags), FROM_AFAR);
   try {
     const open = await discardDeadLetters(parts);
     const text =

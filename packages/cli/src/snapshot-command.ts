@@ -1,6 +1,6 @@
 import { type CopiedBlock, type SnapshotSummary, storePeer, workOf, writeSnapshot } from '@tidemark/warmup';
 import type { Command } from 'commander';
-import { connectRegion } from './connect-region.ts';
+import { connectRegion, FROM_AFAR } from './connect-region.ts';
 import { EXIT_INTERRUPTED, ExitError } from './failure.ts';
 import { type PlaceFlags, placeOf, say, withPlace } from './place-flags.ts';
 import { listKeys } from './warm-list.ts';
@@ -17,7 +17,7 @@ interface SaveFlags extends PlaceFlags {
 async function save(flags: SaveFlags): Promise<void> {
   const stopping = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
-  const parts = await connectRegion(placeOf(flags));
+  const parts = await connectRegion(placeOf(flags), FROM_AFAR);
   const { store, source } = parts;
   try {
     const narrow = {

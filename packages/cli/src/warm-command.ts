@@ -1,7 +1,7 @@
 import { type Duration, durationMs } from '@tidemark/core';
 import { measureWarmth, parseGate, reached, storePeer, type WarmReport } from '@tidemark/warmup';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { connectRegion } from './connect-region.ts';
+import { connectRegion, FROM_AFAR } from './connect-region.ts';
 import { EXIT_INTERRUPTED, ExitError } from './failure.ts';
 import { metricsPortOption, otlpOption, type TelemetryFlags, withTelemetry } from './telemetry-flags.ts';
 import { type PlaceFlags, placeOf, say, withPlace } from './place-flags.ts';
@@ -119,8 +119,9 @@ interface ReadyFlags extends PlaceFlags {
 
 async function ready(flags: ReadyFlags): Promise<void> {
   const place = placeOf(flags);
-  const parts = await connectRegion(place);
-  const neighbour = flags.like === undefined ? null : await connectRegion({ ...place, id: flags.like });
+  const parts = await connectRegion(place, FROM_AFAR);
+  const neighbour =
+    flags.like === undefined ? null : await connectRegion({ ...place, id: flags.like }, FROM_AFAR);
   try {
     const { meta } = await parts.store.read([]);
     const warmth = meta

@@ -27,8 +27,10 @@ const WAIT = { timeout: 60_000, interval: 100 };
 /** Each server may take this long, and a command two to three times that. */
 const TIMEOUT = ['--timeout', '2s'];
 /** Who waits without a bound waits for longer, also on a busy machine. */
+/** While all servers are there it costs nothing. */
+const PATIENT = ['--timeout', '10s'];
 const CUT_MAX_MS = 45_000;
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
 
 let demo: RunningDemo;
 let admin: pg.Pool;
@@ -89,9 +91,9 @@ function lines({ code, out, err }: Ran): { type: string }[] {
 describe('all regions are there', () => {
   it('status, lag, doctor, regions check, postgres status', async () => {
     const [status, lag, doctor, check, postgres] = await Promise.all([
-      demo.json<MeshView>('status'),
-      demo.json<Pick<MeshView, 'pairs'>>('lag'),
-      demo.json<{ findings: readonly Finding[] }>('doctor'),
+      demo.json<MeshView>('status', ...PATIENT),
+      demo.json<Pick<MeshView, 'pairs'>>('lag', ...PATIENT),
+      demo.json<{ findings: readonly Finding[] }>('doctor', ...PATIENT),
       demo.tidemark('regions', 'check', '--regions', demo.dir, '--json'),
       demo.tidemark('postgres', 'status', '--regions', demo.dir, '--json'),
     ]);
@@ -125,7 +127,9 @@ describe('all regions are there', () => {
       );
     const dry = await from('eu-west', '--from', 'source', ...KEYSPACES, '--keys', keysFile, '--dry-run');
     expect(lines(dry)).toMatchObject([{ type: 'plan', keys: 10, fromPeers: 0, sourceLoads: 10 }]);
-    expect(storeIn((await demo.json<KeyView>('inspect', key(quiet[0]!))).data, 'eu-west').value).toBeNull();
+    expect(
+      storeIn((await demo.json<KeyView>('inspect', ...PATIENT, key(quiet[0]!))).data, 'eu-west').value,
+    ).toBeNull();
 
     const warmed = await from('eu-west', '--from', 'source', ...KEYSPACES, '--keys', keysFile);
     expect([warmed.code, lines(warmed).at(-1)]).toMatchObject([
@@ -133,7 +137,7 @@ describe('all regions are there', () => {
       { type: 'report', outcome: 'complete', keys: 10, filled: 10 },
     ]);
     const [view, ready, snapshot] = await Promise.all([
-      demo.json<KeyView>('get', key(quiet[0]!), '--value'),
+      demo.json<KeyView>('get', ...PATIENT, key(quiet[0]!), '--value'),
       demo.json<object>('ready', '--region', 'eu-west', '--hit-rate', '0'),
       demo.tidemark('snapshot', 'save', '--region', 'eu-west', '--out', saved, ...demo.place, '--json'),
     ]);
@@ -171,8 +175,8 @@ describe('all regions are there', () => {
     expect(new Set(told)).toEqual(new Set([key(id)]));
     await vi.waitFor(async () => {
       const [trace, inspect] = await Promise.all([
-        demo.json<KeyTimeline>('trace', key(id), '--since', '10m'),
-        demo.json<KeyView>('inspect', key(id)),
+        demo.json<KeyTimeline>('trace', ...PATIENT, key(id), '--since', '10m'),
+        demo.json<KeyView>('inspect', ...PATIENT, key(id)),
       ]);
       expect([trace.code, trace.data.newest]).toEqual([0, version]);
       expect(trace.data.events).toContainEqual(
@@ -234,7 +238,7 @@ describe('all regions are there', () => {
       [`City:${id}`],
     );
     await vi.waitFor(async () => {
-      const { code, data } = await demo.json<MeshLetters>('dead-letters', 'show');
+      const { code, data } = await demo.json<MeshLetters>('dead-letters', 'show', ...PATIENT);
       expect([code, data.letters]).toMatchObject([
         0,
         [{ change: { key: `City:${id}` }, regions: REGIONS.toSorted() }],
@@ -249,7 +253,7 @@ describe('all regions are there', () => {
     );
     expect([replayed.code, replayed.data.invalidations.map((each) => each.key)]).toEqual([0, [key(id)]]);
     await vi.waitFor(async () => {
-      const { data } = await demo.json<MeshLetters>('dead-letters', 'show');
+      const { data } = await demo.json<MeshLetters>('dead-letters', 'show', ...PATIENT);
       expect(data.letters).toEqual([]);
     }, WAIT);
   });
@@ -264,12 +268,12 @@ describe('all regions are there', () => {
     const tracked = await demo.tidemark('postgres', 'track', ...noted, '--key', 'id', ...at);
     expect(tracked).toMatchObject({ code: 0, err: '' });
     await admin.query(`insert into notes values (7, 'hello')`);
-    const timeline = await demo.json<KeyTimeline>('trace', 'note:7');
+    const timeline = await demo.json<KeyTimeline>('trace', ...PATIENT, 'note:7');
     expect(timeline.data.events).toContainEqual(expect.objectContaining({ type: 'written', region: null }));
     const untracked = await demo.tidemark('postgres', 'untrack', ...noted, ...at);
     expect(untracked).toMatchObject({ code: 0, err: '' });
     await admin.query(`insert into notes values (8, 'nobody hears')`);
-    const unheard = await demo.json<KeyView>('inspect', 'note:8');
+    const unheard = await demo.json<KeyView>('inspect', ...PATIENT, 'note:8');
     expect(unheard.data.source).toMatchObject({ row: null });
     const completion = await demo.tidemark('completion', 'bash');
     expect([completion.code, completion.out]).toEqual([0, expect.stringContaining('tidemark complete --')]);
@@ -380,9 +384,9 @@ describe('while a region is cut off', () => {
   it('healed, it hears of what it missed, and the demo finds every promise kept', async () => {
     await demo.heal('eu-west');
     await vi.waitFor(async () => {
-      const { data } = await demo.json<KeyView>('inspect', key(quiet[3]!));
+      const { data } = await demo.json<KeyView>('inspect', key(quiet[3]!), ...PATIENT);
       expect(storeIn(data, 'eu-west').tidemark).toEqual(invalidated);
-      expect((await demo.json<MeshView>('status')).code).toBe(0);
+      expect((await demo.json<MeshView>('status', ...PATIENT)).code).toBe(0);
     }, WAIT);
     const { code, report } = await demo.end();
     expect([code, report]).toMatchObject([
