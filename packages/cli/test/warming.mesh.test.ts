@@ -6,6 +6,7 @@ import { json } from 'node:stream/consumers';
 import { fillAll, fillOfCopy, type Store } from '@tidemark/core';
 import { type RedisStore, redisStore } from '@tidemark/redis';
 import { type Exporter, readMetas, startExport, storePeer, type WarmReport } from '@tidemark/warmup';
+import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runWarm, type WarmRequest } from '../src/warm-run.ts';
 import { counted } from './fixtures/counted-keyspaces.ts';
@@ -41,13 +42,20 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   mesh.slowRedis('eu', 0);
-  // As an empty region is, but for its tidemarks: nothing that is there may be served any more.
-  await eu.raiseEpoch((await eu.read([])).meta!.base);
+  await emptyEu();
 });
 afterAll(async () => {
   await Promise.all([us.close(), eu.close()]);
   await mesh.close();
 });
+
+/** Its applier sets it up anew, at the horizon of now. */
+async function emptyEu(): Promise<void> {
+  const redis = new Redis(mesh.redis.eu.url);
+  await redis.flushall();
+  redis.disconnect();
+  await vi.waitFor(async () => expect((await eu.read([])).meta).not.toBeNull(), WAIT);
+}
 
 function keysOf(count = ROWS): string[] {
   return Array.from({ length: count }, (_, i) => counted.key({ id: i + 1 }));
@@ -241,6 +249,46 @@ describe('a warm-up on real servers', () => {
     expect(mixed).toMatchObject({ outcome: 'complete', coverage: 1, filled: 100 });
     expect(await loadsCounted()).toEqual({ loads: 100, keys: 100 });
     await rm(file);
+  });
+});
+
+describe('a warm-up from the source, as a deploy runs it', () => {
+  const fromSource = (...more: string[]): Promise<{ code: number; out: string; err: string }> =>
+    run(
+      'warm',
+      ...inEu(),
+      ...['--from', 'source', '--keyspaces', KEYSPACES, '--live-slowdown', '0', '--json'],
+      ...more,
+    );
+  const reportOf = (out: string): WarmReport => JSON.parse(out.trim().split('\n').at(-1)!) as WarmReport;
+
+  it('takes the keys that a query names, hottest first', async () => {
+    const sql = "select 'item:' || id as key, 1000 - id as reads from items where id <= 40 order by random()";
+    const { code, out } = await fromSource('--sql', sql, '--source-qps', '1000');
+    expect(code).toBe(0);
+    expect(reportOf(out)).toMatchObject({ outcome: 'complete', filled: 40, coverage: 1 });
+    expect(await loadsCounted()).toEqual({ loads: 40, keys: 40 });
+    const { records } = await eu.read(keysOf(41));
+    expect(records.filter((record) => record?.value).length).toBe(40);
+  });
+
+  it('says what a query must give when it gives something else', async () => {
+    const { code, err } = await fromSource('--sql', 'select id from items', '--source-qps', '1000');
+    expect(code).toBe(2);
+    expect(err).toContain('--sql must give a text column');
+  });
+
+  it.each([
+    ['fail', 3],
+    ['proceed', 0],
+  ])('that meets its deadline and is to %s exits with %i, with what there is', async (what, expected) => {
+    const sql = "select 'item:' || id as key from items";
+    const slow = ['--source-qps', '20', '--deadline', '1500ms', '--until', 'coverage=95%'];
+    const { code, out } = await fromSource('--sql', sql, ...slow, '--on-deadline', what);
+    expect(code).toBe(expected);
+    const { outcome, coverage } = reportOf(out);
+    expect(outcome).toBe('deadline');
+    expect(coverage).toBeLessThan(0.95);
   });
 });
 

@@ -18,48 +18,85 @@ const PAGE_MAX = 500;
 /** Looks up in a region what is read elsewhere, as its own readers would, and serves nobody. */
 export class Shadow {
   readonly #store: Store;
-  readonly #keys: AsyncIterable<readonly string[]>;
-  readonly #hits: Uint8Array;
+  readonly #reads: AsyncIterable<readonly string[]>;
+  readonly #window: number;
+  /** The latest reads, and whether each would have been a hit. */
+  readonly #keys: string[] = [];
+  readonly #hits: boolean[] = [];
   #seen = 0;
-  #sum = 0;
+  #ended = false;
+  #onKnown: () => void = () => {};
 
   constructor(store: Store, { keys, window = WINDOW }: ShadowReads) {
     this.#store = store;
-    this.#keys = keys;
-    this.#hits = new Uint8Array(window);
+    this.#reads = keys;
+    this.#window = window;
   }
 
   /** Of the latest reads, 0 to 1; null while too few are known. */
   get hitRate(): number | null {
-    const known = Math.min(this.#seen, this.#hits.length);
-    return known === 0 || known < this.#hits.length * KNOWN_SHARE ? null : this.#sum / known;
+    const known = this.#hits.length;
+    if (known === 0 || known < this.#window * KNOWN_SHARE) return null;
+    return this.#hits.filter(Boolean).length / known;
   }
 
   /** Until the signal, or until there are no more reads; a store that is away is passed over. */
   async follow(signal: AbortSignal, onLook: () => void): Promise<void> {
-    const iterator = this.#keys[Symbol.asyncIterator]();
+    const iterator = this.#reads[Symbol.asyncIterator]();
     const stopped = new Promise<null>((resolve) => {
       signal.addEventListener('abort', () => resolve(null), { once: true });
       if (signal.aborted) resolve(null);
     });
-    for (;;) {
-      const next = await Promise.race([iterator.next(), stopped]);
-      if (next === null || next.done) break;
-      const page = next.value.slice(0, PAGE_MAX);
-      const answer = await readCopies(this.#store, page).catch(() => null);
-      if (!answer) continue;
-      const misses = new Set(answer.without);
-      for (const key of page) this.#count(!misses.has(key));
-      onLook();
+    try {
+      for (;;) {
+        const next = await Promise.race([iterator.next(), stopped]);
+        if (next === null || next.done) break;
+        const page = next.value.slice(0, PAGE_MAX);
+        const misses = await this.#misses(page);
+        if (!misses) continue;
+        for (const key of page) this.#note(key, !misses.has(key));
+        if (this.hitRate !== null) this.#onKnown();
+        onLook();
+      }
+    } finally {
+      this.#ended = true;
+      this.#onKnown();
     }
     // What waits for its next read ends when its owner closes it.
     void Promise.resolve(iterator.return?.()).catch(() => {});
   }
 
-  #count(isHit: boolean): void {
-    const at = this.#seen % this.#hits.length;
-    this.#sum += Number(isHit) - this.#hits[at]!;
-    this.#hits[at] = Number(isHit);
+  /**
+   * Looks at the latest reads once more, now that all is filled: most of them were looked at before. Waits for as many
+   * as say something, for as long as there may be more.
+   */
+  async conclude(signal: AbortSignal): Promise<void> {
+    if (this.hitRate === null && !this.#ended && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#onKnown = resolve;
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+    const keys = [...this.#keys];
+    for (let at = 0; at < keys.length && !signal.aborted; at += PAGE_MAX) {
+      const page = keys.slice(at, at + PAGE_MAX);
+      const misses = await this.#misses(page);
+      page.forEach((key, i) => {
+        if (misses && this.#keys[at + i] === key) this.#hits[at + i] = !misses.has(key);
+      });
+    }
+  }
+
+  /** Null while the store is away. */
+  async #misses(page: readonly string[]): Promise<ReadonlySet<string> | null> {
+    const answer = await readCopies(this.#store, page).catch(() => null);
+    return answer && new Set(answer.without);
+  }
+
+  #note(key: string, isHit: boolean): void {
+    const at = this.#seen % this.#window;
+    this.#keys[at] = key;
+    this.#hits[at] = isHit;
     this.#seen += 1;
   }
 }

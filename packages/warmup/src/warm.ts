@@ -137,6 +137,7 @@ async function run(plan: WarmPlan): Promise<WarmReport> {
     await throttle.watch(looking);
     const lanes = await Promise.allSettled(Array.from({ length: concurrency }, lane));
     for (const each of lanes) if (each.status === 'rejected') throw each.reason;
+    if (shadow && until?.what === 'hit-rate') await shadow.conclude(looking);
   } finally {
     clearTimeout(deadline);
     stopLooking.abort();

@@ -138,6 +138,44 @@ describe('a warm-up beside live traffic', () => {
     expect(rates.some((rate) => rate !== null && rate < 0.9)).toBe(true);
   });
 
+  it('reads that were shadowed before all was filled are looked at once more at the end', async () => {
+    const early = async function* (): AsyncGenerator<readonly string[]> {
+      yield Array.from({ length: 200 }, (_, i) => `row:${i}`);
+    };
+    let seen = (): void => {};
+    const looked = new Promise<void>((resolve) => (seen = resolve));
+    const rates: (number | null)[] = [];
+    const slow = interrupted(regions.stores.us, () => looked);
+    const report = await run({
+      origins: [peerOrigin('us', slow)],
+      shadow: {
+        keys: (async function* () {
+          yield* early();
+          seen();
+        })(),
+      },
+      until: parseGate('hit-rate=0.9'),
+      onProgress: ({ hitRate }) => rates.push(hitRate),
+    });
+    expect(rates[0]).toBe(0);
+    expect(report).toMatchObject({ outcome: 'complete', hitRate: 1 });
+  });
+
+  it('a region that is filled before anything was shadowed waits for what says something', async () => {
+    let filled = (): void => {};
+    const done = new Promise<void>((resolve) => (filled = resolve));
+    const late = async function* (): AsyncGenerator<readonly string[]> {
+      await done;
+      yield Array.from({ length: 200 }, (_, i) => `row:${i}`);
+    };
+    const report = await run({
+      shadow: { keys: late() },
+      until: parseGate('hit-rate=0.9'),
+      onProgress: ({ coverage }) => coverage === 1 && filled(),
+    });
+    expect(report.hitRate).toBe(1);
+  });
+
   it('shadowed reads that stop say what they said; some that fail fail it; too few say nothing', async () => {
     const few = async function* (): AsyncGenerator<readonly string[]> {
       yield ['row:1'];
