@@ -40,7 +40,7 @@ export async function examine(
   contents: Contents | null,
   mayLoad: () => boolean,
 ): Promise<Examined> {
-  const { key, region } = place;
+  const { key } = place;
   const keyspace = contents?.keyspaceOf(key);
   const suspicions: Suspicion[] = [];
   let l2: Version | null = null;
