@@ -252,6 +252,19 @@ describe('the page', { timeout: 60_000 }, () => {
     await vi.waitFor(() => expect(shown.complaints.join()).toMatch(/Content Security Policy/), WAIT);
   });
 
+  it('has no buttons that act when it was started to look only', async () => {
+    const looking = await startConsole({ mesh: regions.mesh });
+    const opened = await openPage(browser, looking.url);
+    await opened.page.locator(card('eu-west')).waitFor();
+    await opened.page.getByLabel('Key', { exact: true }).fill('item:7');
+    await opened.page.getByRole('button', { name: 'Show' }).click();
+    await opened.page.locator('.lanes').waitFor();
+    expect(await opened.page.getByText('read-only').count()).toBe(1);
+    expect(await opened.page.getByRole('button', { name: /Cut|Heal|Invalidate/ }).count()).toBe(0);
+    await opened.page.context().close();
+    await looking.close();
+  });
+
   it('is never green while the console is gone', async () => {
     await console_.close();
     await vi.waitFor(
