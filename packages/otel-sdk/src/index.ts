@@ -1,1 +1,2 @@
-export { type Sdk, SdkError, type SdkOptions, startSdk } from './start-sdk.ts';
+export { SdkError } from './metrics-server.ts';
+export { type Sdk, type SdkOptions, startSdk } from './start-sdk.ts';

@@ -5,9 +5,9 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { type IMetricReader, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { NodeSDK, tracing } from '@opentelemetry/sdk-node';
+import { type MetricsServer, serveMetrics } from './metrics-server.ts';
 
 const EXPORT_EVERY_MS = 5_000;
-const DEFAULT_HOST = '127.0.0.1';
 
 export interface SdkOptions {
   /** `service.name` of everything that is exported. */
@@ -25,12 +25,6 @@ export interface Sdk {
   stop(): Promise<void>;
 }
 
-/** The exports could not be started; coded `E_TELEMETRY`. */
-export class SdkError extends Error {
-  readonly code = 'E_TELEMETRY';
-  override readonly name = 'SdkError';
-}
-
 /**
  * Registers this process' tracer and meter providers, until it is stopped.
  *
@@ -40,19 +34,11 @@ export async function startSdk({ service, otlp, prometheus }: SdkOptions): Promi
   const resource = resourceFromAttributes({ 'service.name': service });
   const base = otlp?.replace(/\/+$/, '');
   const readers: IMetricReader[] = [];
-  let metricsUrl: string | null = null;
+  let server: MetricsServer | null = null;
   if (prometheus) {
-    const { host = DEFAULT_HOST, port } = prometheus;
-    const exporter = new PrometheusExporter({ host, port, preventServerStart: true });
-    try {
-      await exporter.startServer();
-    } catch (error) {
-      throw new SdkError(`metrics can't be served at ${host}:${port}: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
+    const exporter = new PrometheusExporter({ preventServerStart: true });
+    server = await serveMetrics(exporter, prometheus);
     readers.push(exporter);
-    metricsUrl = `http://${host}:${portOf(exporter) ?? port}/metrics`;
   }
   if (base !== undefined) {
     readers.push(
@@ -73,23 +59,15 @@ export async function startSdk({ service, otlp, prometheus }: SdkOptions): Promi
   });
   sdk.start();
   return {
-    metricsUrl,
+    metricsUrl: server?.url ?? null,
     async stop() {
       try {
         await sdk.shutdown();
       } finally {
+        await server?.close();
         trace.disable();
         metrics.disable();
       }
     },
   };
-}
-
-/** The exporter keeps its server to itself, and says nowhere which port it got. */
-function portOf(exporter: PrometheusExporter): number | null {
-  const { _server: server } = exporter as unknown as {
-    _server?: { address(): { port: number } | string | null };
-  };
-  const address = server?.address();
-  return typeof address === 'object' && address ? address.port : null;
 }
