@@ -58,7 +58,7 @@ async function timed<T>(
   const beganMs = performance.now();
   const [value, code] = await work().then(
     (got) => [got, null] as const,
-    (error: { code?: string }) => [null, error.code ?? String(error)] as const,
+    (error: Error & { code?: string }) => [null, error.code ?? error.message] as const,
   );
   return { ms: performance.now() - beganMs, value, code };
 }

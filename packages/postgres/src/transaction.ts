@@ -1,5 +1,4 @@
 import {
-  ConfigurationError,
   isKey,
   keyspaceOf,
   KeyError,
