@@ -36,11 +36,16 @@ describe('a short run', () => {
   it(
     'without a rule shows which promise is broken, and how',
     async () => {
-      const broken = ['--break', 'feed', '--faults', 'redis-emptied'];
-      const { code, stdout, stderr } = await chaos('--minutes', '0.1', '--seed', '4', ...broken);
+      const broken = ['--break', 'feed', '--faults', 'redis-emptied', '--verify', '1s,3s,4s'];
+      const { code, stdout, stderr } = await chaos('--minutes', '0.2', '--seed', '4', ...broken);
       expect(code).toBe(1);
-      const { violations } = JSON.parse(stdout) as { violations: { invariant: string }[] };
+      const { violations, verifier } = JSON.parse(stdout) as {
+        violations: { invariant: string }[];
+        verifier: { findings: { kind: string; tier: string }[] };
+      };
       expect(violations.map(({ invariant }) => invariant)).toContain('I6');
+      // The verifier beside the run, which knows nothing of the rule, sees it too.
+      expect(verifier.findings).toContainEqual(expect.objectContaining({ kind: 'stale', tier: 'l1' }));
       expect(stderr).toMatch(/What happened to item:\d+, seen from /);
     },
     TIMEOUT_MS,
