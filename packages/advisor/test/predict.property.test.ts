@@ -1,3 +1,4 @@
+import { runs } from '@tidemark/conformance/property';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keyFlow, type KeyTraffic } from '../src/model/key-flow.ts';
@@ -49,7 +50,6 @@ const plans: fc.Arbitrary<Plan> = fc.record({
 });
 
 const SMALL = 1e-9;
-const RUNS = { numRuns: 300 };
 
 describe('the flow of one key', () => {
   it('every read is answered once, and nothing is less than nothing', () => {
@@ -61,7 +61,7 @@ describe('the flow of one key', () => {
         expect(Math.abs(l1 + l2 + misses - traffic.reads)).toBeLessThanOrEqual(slack);
         expect(alive).toBeLessThanOrEqual(1 + SMALL);
       }),
-      RUNS,
+      runs(300),
     );
   });
 
@@ -76,7 +76,7 @@ describe('the flow of one key', () => {
         const rarer = { ...traffic, invalidations: traffic.invalidations / more };
         expect(keyFlow(rarer).misses).toBeLessThanOrEqual(misses + slack);
       }),
-      RUNS,
+      runs(300),
     );
   });
 });
@@ -94,7 +94,7 @@ describe('the prediction', () => {
         expect(Number.isFinite(loads)).toBe(true);
         if (plan.onWrite === 'invalidate') expect(loads).toBeLessThanOrEqual(work.reads * (1 + SMALL));
       }),
-      { numRuns: 60 },
+      runs(60),
     );
   });
 });
@@ -114,7 +114,7 @@ describe('Zipf in classes', () => {
           expect(classes[0]!.share).toBeCloseTo(1 / exact, 6);
         },
       ),
-      { numRuns: 40 },
+      runs(40),
     );
   });
 

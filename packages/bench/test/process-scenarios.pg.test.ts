@@ -69,6 +69,7 @@ it('the report has a row for each of the scenarios that were promised', () => {
     'propagation-region',
     'propagation-cross',
     'write-overhead',
+    'write-overhead-in-memory',
     'relay-throughput',
     'resync',
     'redis-down',

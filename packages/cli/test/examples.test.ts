@@ -25,10 +25,10 @@ function leaveOut(each: Command['options'][number] | Command['registeredArgument
   else each.required = false;
 }
 
-/** What a shell would run: without what takes its output. */
+/** What a shell would run: without its environment, and what takes its output. */
 function commandIn(line: string): string[] {
   const [, inside] = /^source <\((.*)\)$/.exec(line) ?? [];
-  return shellWords((inside ?? line).replace(/ > .*$/, ''));
+  return shellWords((inside ?? line).replace(/^(?:[A-Z_]+=\S+ )+/, '').replace(/ > .*$/, ''));
 }
 
 describe('--help', () => {

@@ -54,6 +54,8 @@ beforeAll(async () => {
     }),
   );
   prometheus = await startPrometheus({ targets: [new URL(sdk.metricsUrl!).host], rules: 'groups: []' });
+  // Its first scrape comes seconds after its start: what was counted before is no rate.
+  await vi.waitFor(async () => expect(await ask('sum(up)')).toBe(1), WAIT);
   await drive(nodes);
   await vi.waitFor(async () => {
     expect(await ask('sum(tidemark_reads_total{tidemark_keyspace="item"})')).toBe(readsOf());

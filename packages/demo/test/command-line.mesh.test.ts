@@ -4,21 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type SqlExecutor, startNode, type TidemarkNode, type Version } from '@tidemark/core';
-import type {
-  AppliedIn,
-  Finding,
-  KeyStore,
-  KeyTimeline,
-  KeyView,
-  MeshEvent,
-  MeshLetters,
-  MeshView,
-} from '@tidemark/inspect';
+import type { Finding, KeyTimeline, KeyView, MeshEvent, MeshLetters, MeshView } from '@tidemark/inspect';
 import { postgresSource } from '@tidemark/postgres';
 import { redisStore } from '@tidemark/redis';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { cities } from '../src/city.ts';
+import { lines, storeIn, type Written } from './command-answers.ts';
 import { type Ran, RunningDemo } from './running-demo.ts';
 
 const REGIONS = ['us-east', 'ap-south', 'eu-west'];
@@ -26,9 +18,9 @@ const KEYSPACES = ['--keyspaces', fileURLToPath(new URL('../dist/city.js', impor
 const WAIT = { timeout: 60_000, interval: 100 };
 /** Each server may take this long, and a command two to three times that. */
 const TIMEOUT = ['--timeout', '2s'];
-/** Who waits without a bound waits for longer, also on a busy machine. */
 /** While all servers are there it costs nothing. */
 const PATIENT = ['--timeout', '10s'];
+/** A busy machine included. */
 const CUT_MAX_MS = 45_000;
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
 
@@ -69,25 +61,6 @@ async function rename(id: number, name: string): Promise<Version> {
   return { era: 1, n: Number(rows[0]!.n) };
 }
 
-function storeIn(view: KeyView, region: string): KeyStore {
-  const found = view.regions.find((each) => each.region === region);
-  if (!found?.reachable) throw new Error(`${region} was not reached: ${JSON.stringify(found)}`);
-  return found;
-}
-
-interface Written {
-  readonly invalidations: readonly { readonly key: string; readonly version: Version }[];
-  readonly regions: readonly AppliedIn[];
-}
-
-function lines({ code, out, err }: Ran): { type: string }[] {
-  expect(out, `exit code ${code}: ${err}`).not.toBe('');
-  return out
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { type: string });
-}
-
 describe('all regions are there', () => {
   it('status, lag, doctor, regions check, postgres status', async () => {
     const [status, lag, doctor, check, postgres] = await Promise.all([
@@ -119,7 +92,7 @@ describe('all regions are there', () => {
     });
   });
 
-  it('warm, dry and real, ready, snapshot save, warm from the snapshot', async () => {
+  it.concurrent('warm, dry and real, ready, snapshot save, warm from the snapshot', async () => {
     const saved = join(dir, 'saved');
     const from = (region: string, ...more: string[]): Promise<Ran> =>
       demo.tidemark(
@@ -160,7 +133,7 @@ describe('all regions are there', () => {
     ]);
   });
 
-  it('a write by SQL shows in tail, trace and inspect', async () => {
+  it.concurrent('a write by SQL shows in tail, trace and inspect', async () => {
     const id = quiet[0]!;
     const tail = demo.follow<MeshEvent | { type: 'following' }>('tail', '--key', key(id));
     await vi.waitFor(() => expect(tail.said[0]).toMatchObject({ type: 'following' }), WAIT);
@@ -196,7 +169,7 @@ describe('all regions are there', () => {
     }, WAIT);
   });
 
-  it('invalidate is applied in three regions; rollback brings the content before back', async () => {
+  it.concurrent('invalidate is applied in three regions; rollback brings the content before back', async () => {
     const id = quiet[1]!;
     const { code, data } = await demo.json<Written>('invalidate', key(id), '--yes', '--wait', '20s');
     expect([code, data.invalidations.map((each) => each.key)]).toEqual([0, [key(id)]]);
@@ -231,6 +204,32 @@ describe('all regions are there', () => {
     }
   });
 
+  it.concurrent('postgres migrate, track, untrack; agent; completion', async () => {
+    await admin.query('create table notes (id integer primary key, note text)');
+    const at = ['--regions', demo.dir, '--json'];
+    const agent = demo.follow<{ type: string }>('agent', '--region', 'ap-south', '--roles', 'applier');
+    const migrated = await demo.tidemark('postgres', 'migrate', ...at);
+    expect(JSON.parse(migrated.out)).toMatchObject({ applied: [] });
+    const noted = ['notes', '--keyspace', 'note'];
+    const tracked = await demo.tidemark('postgres', 'track', ...noted, '--key', 'id', ...at);
+    expect(tracked).toMatchObject({ code: 0, err: '' });
+    await admin.query(`insert into notes values (7, 'hello')`);
+    const timeline = await demo.json<KeyTimeline>('trace', ...PATIENT, 'note:7');
+    expect(timeline.data.events).toContainEqual(expect.objectContaining({ type: 'written', region: null }));
+    const untracked = await demo.tidemark('postgres', 'untrack', ...noted, ...at);
+    expect(untracked).toMatchObject({ code: 0, err: '' });
+    await admin.query(`insert into notes values (8, 'nobody hears')`);
+    const unheard = await demo.json<KeyView>('inspect', ...PATIENT, 'note:8');
+    expect(unheard.data.source).toMatchObject({ row: null });
+    const completion = await demo.tidemark('completion', 'bash');
+    expect([completion.code, completion.out]).toEqual([0, expect.stringContaining('tidemark complete --')]);
+    await vi.waitFor(
+      () => expect(agent.said).toContainEqual({ type: 'ready', region: 'ap-south', roles: ['applier'] }),
+      WAIT,
+    );
+    expect(await agent.end('SIGTERM')).toBe(0);
+  });
+
   it('dead-letters show, list and replay', async () => {
     const id = quiet[2]!;
     await admin.query(
@@ -256,32 +255,6 @@ describe('all regions are there', () => {
       const { data } = await demo.json<MeshLetters>('dead-letters', 'show', ...PATIENT);
       expect(data.letters).toEqual([]);
     }, WAIT);
-  });
-
-  it('postgres migrate, track, untrack; agent; completion', async () => {
-    await admin.query('create table notes (id integer primary key, note text)');
-    const at = ['--regions', demo.dir, '--json'];
-    const agent = demo.follow<{ type: string }>('agent', '--region', 'ap-south', '--roles', 'applier');
-    const migrated = await demo.tidemark('postgres', 'migrate', ...at);
-    expect(JSON.parse(migrated.out)).toMatchObject({ applied: [] });
-    const noted = ['notes', '--keyspace', 'note'];
-    const tracked = await demo.tidemark('postgres', 'track', ...noted, '--key', 'id', ...at);
-    expect(tracked).toMatchObject({ code: 0, err: '' });
-    await admin.query(`insert into notes values (7, 'hello')`);
-    const timeline = await demo.json<KeyTimeline>('trace', ...PATIENT, 'note:7');
-    expect(timeline.data.events).toContainEqual(expect.objectContaining({ type: 'written', region: null }));
-    const untracked = await demo.tidemark('postgres', 'untrack', ...noted, ...at);
-    expect(untracked).toMatchObject({ code: 0, err: '' });
-    await admin.query(`insert into notes values (8, 'nobody hears')`);
-    const unheard = await demo.json<KeyView>('inspect', ...PATIENT, 'note:8');
-    expect(unheard.data.source).toMatchObject({ row: null });
-    const completion = await demo.tidemark('completion', 'bash');
-    expect([completion.code, completion.out]).toEqual([0, expect.stringContaining('tidemark complete --')]);
-    await vi.waitFor(
-      () => expect(agent.said).toContainEqual({ type: 'ready', region: 'ap-south', roles: ['applier'] }),
-      WAIT,
-    );
-    expect(await agent.end('SIGTERM')).toBe(0);
   });
 });
 
@@ -331,7 +304,7 @@ describe('while a region is cut off', () => {
     expect(trace.data.events.some(({ type }) => type === 'relayed')).toBe(true);
   });
 
-  it('commands that write do it, and name who has not heard of it', async () => {
+  it.concurrent('commands that write do it, and name who has not heard of it', async () => {
     const id = quiet[3]!;
     const { code, data, ms } = await demo.json<Written>(
       ...['invalidate', key(id), '--yes', '--wait', '2s', ...TIMEOUT],
@@ -348,7 +321,7 @@ describe('while a region is cut off', () => {
     invalidated = data.invalidations[0]!.version;
   });
 
-  it('tail names who is away, and goes on with the others', async () => {
+  it.concurrent('tail names who is away, and goes on with the others', async () => {
     const id = quiet[4]!;
     const tail = demo.follow<MeshEvent | { type: 'following' }>('tail', '--key', key(id), ...TIMEOUT);
     await vi.waitFor(
@@ -364,7 +337,7 @@ describe('while a region is cut off', () => {
     expect(await tail.end('SIGINT')).toBe(0);
   });
 
-  it('commands that need the region fail with its reason; an agent waits', async () => {
+  it.concurrent('commands that need the region fail with its reason; an agent waits', async () => {
     const agent = demo.follow<{ type: string; server: string }>('agent', '--region', 'eu-west');
     const [ready, save] = await Promise.all([
       demo.json<object>('ready', '--region', 'eu-west'),

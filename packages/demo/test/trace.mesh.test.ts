@@ -27,7 +27,9 @@ beforeAll(async () => {
     await Promise.all(
       REGIONS.map(async (region) => {
         const telemetry = otelTelemetry({ region, node: `${region}-1` });
-        return [region, await regions.node(region, { telemetry })] as const;
+        // Where the writes are: else both the writer and the relay would be first to tell of them.
+        const roles = { relay: region === 'us-east', applier: true };
+        return [region, await regions.node(region, { telemetry, roles })] as const;
       }),
     ),
   );

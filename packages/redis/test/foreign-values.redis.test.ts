@@ -162,7 +162,8 @@ it.each(CASES)('$name: never served, counted, and loaded anew', async ({ plant, 
       ? [{ operation: 'decode', error: { code: expect.stringMatching(/^E_(FORMAT|SCHEMA)$/) as string } }]
       : [],
   );
-  expect(unreadable).toEqual(noticed === 'store' ? [redisKey] : []);
+  // Who is given the lease looks once more.
+  expect([...new Set(unreadable)]).toEqual(noticed === 'store' ? [redisKey] : []);
   // The load's fill replaced it, so that the next reader finds what it should.
   expect(await reader.read(cities, { id: 1 })).toMatchObject({ value: { n: 7 }, tier: 'l2' });
   expect(loads).toBe(before.loads + 1);

@@ -20,8 +20,10 @@ it('every file that the specification names is there', () => {
 
 it('every test of regions on real servers is named by an invariant', () => {
   const tests = readdirSync(join(PACKAGES, 'demo/test')).filter((name) => name.endsWith('.mesh.test.ts'));
-  // What is seen, and what is sent.
-  const others = ['alerts.mesh.test.ts', 'trace.mesh.test.ts', 'wire.mesh.test.ts'];
+  // What is seen, asked and advised, and what is sent.
+  const others = ['advise', 'alerts', 'command-line', 'console', 'trace', 'wire'].map(
+    (name) => `${name}.mesh.test.ts`,
+  );
   const expected = tests.filter((name) => !others.includes(name)).map((name) => `demo/test/${name}`);
   expect(expected.filter((path) => !NAMED.includes(path))).toEqual([]);
 });
