@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { campaign } from '../src/campaign.ts';
 
 /** The share of the simulator that every test run takes; `npm run sim` and `npm run sim:soak` go on. */
-const SCHEDULES = 2_500;
+const SCHEDULES = 1_500;
 /** Ten thousand come across these. */
 const RARE = new Set([
   'epoch-raised',
