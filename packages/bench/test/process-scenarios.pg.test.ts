@@ -2,7 +2,6 @@ import { expect, it, vi } from 'vitest';
 import type { Sample, Scenario } from '../src/scenario.ts';
 import { getMany } from '../src/scenarios/get-many.ts';
 import { l1Hit } from '../src/scenarios/l1-hit.ts';
-import { l2Hit } from '../src/scenarios/l2-hit.ts';
 import { memory } from '../src/scenarios/memory.ts';
 import { redisDown } from '../src/scenarios/redis-down.ts';
 import { staleSet } from '../src/scenarios/stale-set.ts';
@@ -30,7 +29,8 @@ function valuesOf(samples: readonly Sample[], metric: string): number[] {
     .map(({ value }) => value);
 }
 
-it.each([l1Hit, l2Hit(1), getMany, memory, stampede, staleSet, redisDown])(
+// Hits of L2 are measured as `getMany` is.
+it.each([l1Hit, getMany, memory, stampede, staleSet, redisDown])(
   '$name measures what it declares, its floor and ours',
   async (scenario) => {
     const samples = await quickly(scenario);
@@ -40,7 +40,9 @@ it.each([l1Hit, l2Hit(1), getMany, memory, stampede, staleSet, redisDown])(
     expect([...new Set(samples.map(({ metric }) => metric))].toSorted()).toEqual(
       scenario.metrics.map(({ name }) => name).toSorted(),
     );
-    expect(samples.every(({ value }) => Number.isFinite(value) && value >= 0)).toBe(true);
+    // Of few entries a collection may leave less than there was before.
+    const least = scenario === memory ? Number.NEGATIVE_INFINITY : 0;
+    expect(samples.filter(({ value }) => !Number.isFinite(value) || value < least)).toEqual([]);
     for (const { metric, subject, against } of scenario.targets) {
       if (against !== undefined && peers.has(against)) continue;
       for (const each of [subject, ...(against === undefined ? [] : [against])])

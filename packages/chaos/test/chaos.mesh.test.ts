@@ -37,7 +37,7 @@ describe('a short run', () => {
     'without a rule shows which promise is broken, and how',
     async () => {
       const broken = ['--break', 'feed', '--faults', 'redis-emptied', '--verify', '1s,3s,4s'];
-      const { code, stdout, stderr } = await chaos('--minutes', '0.2', '--seed', '4', ...broken);
+      const { code, stdout, stderr } = await chaos('--minutes', '0.15', '--seed', '4', ...broken);
       expect(code).toBe(1);
       const { violations, verifier } = JSON.parse(stdout) as {
         violations: { invariant: string }[];
