@@ -118,6 +118,7 @@ function valueText({
   version,
   schema,
   bytes,
+  generation,
   ageMs,
   freshLeftMs,
   staleLeftMs,
@@ -130,7 +131,8 @@ function valueText({
       : staleLeftMs > 0
         ? `stale, usable for ${span(staleLeftMs)}`
         : `expired ${span(-staleLeftMs)} ago`;
-  return `${formatVersion(version)}, ${what}, cached ${span(ageMs)} ago, ${left}, schema ${schema}, scope ${scope}`;
+  const of = generation === null ? '' : ` of generation ${generation}`;
+  return `${formatVersion(version)}, ${what}${of}, cached ${span(ageMs)} ago, ${left}, schema ${schema}, scope ${scope}`;
 }
 
 /** What the default codec reads, else base64. */

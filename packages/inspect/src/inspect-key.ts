@@ -1,5 +1,6 @@
 import { isKey, isScopeKey, KeyError, keyspaceOf, livePin, type StoreView } from '@tidemark/core';
 import { askNodes } from './ask-nodes.ts';
+import { generationOf } from './generation-of.ts';
 import type { KeyNodes, KeySource, KeyStore, KeyView, ValueView } from './key-view.ts';
 import { judgeLoad, judgeServing } from './judge-key.ts';
 import type { Mesh, MeshRegion } from './mesh.ts';
@@ -153,7 +154,7 @@ async function judged(
     askedAtMs,
     meta: metaView(view, key),
     tidemark: view.record?.tidemark ?? null,
-    value: valueView(view, dependencies),
+    value: valueView(key, view, dependencies),
     ...(data && { data: encoded(view) }),
     redis,
     retained,
@@ -185,7 +186,11 @@ function metaView({ meta }: StoreView, key: string): KeyStore['meta'] {
   return { incarnation, epoch, lineage, revision, horizon, base, scope: scopes.get(keyspaceOf(key)) ?? 0 };
 }
 
-function valueView({ record, nowMs }: StoreView, dependencies: readonly StoreView[]): ValueView | null {
+function valueView(
+  key: string,
+  { record, nowMs }: StoreView,
+  dependencies: readonly StoreView[],
+): ValueView | null {
   const value = record?.value;
   if (!value) return null;
   const ageMs = Math.max(0, nowMs - value.filledAtMs);
@@ -196,6 +201,7 @@ function valueView({ record, nowMs }: StoreView, dependencies: readonly StoreVie
     epoch,
     schema,
     bytes: value.data && value.data.byteLength,
+    generation: generationOf(key, value.data),
     ageMs,
     freshLeftMs: freshMs - ageMs,
     staleLeftMs: freshMs + staleMs - ageMs,

@@ -1,4 +1,4 @@
-import type { FillVerdict, Freshness, L1Facts, Position, Version } from '@tidemark/core';
+import type { FillVerdict, Freshness, Generation, L1Facts, Position, Version } from '@tidemark/core';
 import type { RedisKeyFacts } from '@tidemark/redis';
 import type { Reached } from './reached.ts';
 
@@ -39,6 +39,8 @@ export interface ValueView {
   readonly schema: number;
   /** Null: the source had nothing for this key (negative entry). */
   readonly bytes: number | null;
+  /** Of a member of a group; or, of a group's pointer (`group:NAME`), the one that is current. Else null. */
+  readonly generation: Generation | null;
   readonly ageMs: number;
   /** Of its TTL, ms; negative when it is past. */
   readonly freshLeftMs: number;
