@@ -1,4 +1,4 @@
-import { isSlow, usualAfter } from './pace.ts';
+import { isSlow, medianOf, usualAfter } from './pace.ts';
 
 /** What live traffic waits for, looked at while a warm-up goes on. */
 export interface LiveProbe {
@@ -33,8 +33,7 @@ export function lookedAt({ recentMs, usualMs }: LiveLatency, ms: number | null):
 
 /** Whether live traffic waits longer than so many times the usual: by the median of the latest answers. */
 export function suffers({ recentMs, usualMs }: LiveLatency, slowdownMax: number): boolean {
-  const median = recentMs.toSorted((a, b) => a - b)[Math.floor(recentMs.length / 2)];
-  return median !== undefined && isSlow(median, usualMs, slowdownMax);
+  return recentMs.length > 0 && isSlow(medianOf(recentMs), usualMs, slowdownMax);
 }
 
 /** Half the speed while live traffic suffers, a twentieth more while it does not. */

@@ -1,7 +1,7 @@
 import { runs } from '@tidemark/conformance/property';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { learned, newPace, paced, type PaceRule } from './pace.ts';
+import { learned, newPace, type Pace, paced, type PaceRule, ROUND } from './pace.ts';
 
 const RULE: PaceRule = { rateMax: 500, slowdownMax: 2 };
 
@@ -39,15 +39,29 @@ describe('pace', () => {
     );
   });
 
+  const after = (pace: Pace, rounds: number, ms: number): Pace => {
+    for (let i = 0; i < rounds * ROUND; i += 1) pace = learned(pace, RULE, ms);
+    return pace;
+  };
+
   it('backs off while batches are slow or fail, and comes back', () => {
+    const well = after(newPace(RULE, 0), 2, 10);
+    expect(well.rate).toBe(500);
+    // The limit is 25 ms: so much too slow, so much less.
+    expect(after(well, 1, 50).rate).toBe(250);
+    const slow = after(well, 5, 100);
+    expect(slow.rate).toBe(25);
+    expect(slow.usualMs).toBeLessThan(15);
+    expect(after(slow, 4, 10).rate).toBe(500);
+    expect(learned(well, RULE, null).rate).toBe(250);
+  });
+
+  it('goes at full speed where most batches are quick, however slow the others are', () => {
     let pace = newPace(RULE, 0);
-    for (let i = 0; i < 10; i += 1) pace = learned(pace, RULE, 10);
-    expect(pace.rate).toBe(500);
-    for (let i = 0; i < 10; i += 1) pace = learned(pace, RULE, 100);
-    expect(pace.rate).toBe(25);
-    expect(pace.usualMs).toBeLessThan(15);
-    for (let i = 0; i < 21; i += 1) pace = learned(pace, RULE, 10);
-    expect(pace.rate).toBe(500);
-    expect(learned(pace, RULE, null).rate).toBe(250);
+    for (const ms of [4, 9, 70, 6, 30, 5, 8, 12, 60, 7, 90, 6, 5, 44, 8]) {
+      pace = learned(pace, RULE, ms);
+      expect(pace.rate).toBe(500);
+    }
+    expect(pace.usualMs).toBeLessThan(10);
   });
 });

@@ -143,7 +143,6 @@ async function* loads({ quick, progress, signal }: BenchContext): AsyncGenerator
         keysKnown: count,
         readsKnown: 0,
         origins: [sourceOrigin({ node, keyspaces: [slowed], store, budget: { loadsPerSecond: BUDGET } })],
-        concurrency: 1,
         onProgress: (done) => {
           if (slowMs > 0 || done.filled < slowFrom) return;
           well = perSecond(done.filled, beganMs) / BUDGET;
@@ -155,7 +154,8 @@ async function* loads({ quick, progress, signal }: BenchContext): AsyncGenerator
         signal,
       });
       extraMs = 0;
-      return [well, slowMs === 0 ? 0 : perSecond(filled - before, slowMs) / BUDGET];
+      if (slowMs === 0) return [perSecond(filled, beganMs) / BUDGET, 0];
+      return [well, perSecond(filled - before, slowMs) / BUDGET];
     };
     progress('live reads alone');
     yield { subject: IDLE, metric: 'p99', value: await liveReads(node, slowed, 2 * keys + 1, quick) };
