@@ -59,8 +59,8 @@ export function overlay<T extends object>(base: T, own: Partial<T>): T {
 
 function withoutTidemarks(store: Store): Store {
   return overlay(store, {
-    async read(keys) {
-      const answer = await store.read(keys);
+    async read(keys, schema) {
+      const answer = await store.read(keys, schema);
       return {
         ...answer,
         records: answer.records.map((record) =>
@@ -140,8 +140,8 @@ function withoutClaimRules(store: Store, bus: Bus): { store: Store; bus: Bus } {
   let claimed: Pick<StoreMeta, 'incarnation' | 'lineage' | 'revision'> | null = null;
   return {
     store: overlay(store, {
-      async read(keys) {
-        const answer = await store.read(keys);
+      async read(keys, schema) {
+        const answer = await store.read(keys, schema);
         // Keys: a reader, and not an applier that wants to know where the store stands.
         if (keys.length === 0 || !answer.meta || !claimed) return answer;
         return { ...answer, meta: { ...answer.meta, ...claimed } };

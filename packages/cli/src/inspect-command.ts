@@ -160,7 +160,7 @@ export function addInspectCommand(root: Command): void {
     .addHelpText(
       'after',
       `${READING_CODES}
-A service of another schemaVersion than the value's does not read it. L1s are those of the nodes that answer within a second.
+A service of an older schemaVersion than the value's reads one that is kept beside it, which is not shown. L1s are those of the nodes that answer within a second.
 
 Examples:
   tidemark inspect product:12345 --regions regions/local --source shop

@@ -15,6 +15,7 @@ function hex(data: Uint8Array | null): string | null {
 /** All that a node can see of a store. Times only when both sides have the same clock. */
 async function view(store: Store, timed: boolean): Promise<unknown> {
   const { meta, records, nowMs } = await store.read(KEYS);
+  const others = await Promise.all([1, 2, 3].map((schema) => store.read(KEYS, schema)));
   const histories = await Promise.all(KEYS.map((key) => store.retained(key)));
   return {
     histories: histories.map((history) =>
@@ -26,19 +27,18 @@ async function view(store: Store, timed: boolean): Promise<unknown> {
     ),
     meta: meta && { ...meta, scopes: [...meta.scopes] },
     nowMs: timed ? nowMs : 0,
-    records: records.map((record, i) => {
-      if (!record) return null;
-      const { tidemark, value } = record;
-      // Whether a store keeps what nobody may be served any more is its own affair.
-      if (!value || compareVersions(value.version, tidemark) < 0) return { tidemark, value: null };
-      const ageMs = timed ? nowMs - value.filledAtMs : 0;
-      const shown = { ...value, filledAtMs: timed ? value.filledAtMs : 0, data: hex(value.data) };
-      return {
-        tidemark,
-        value: shown,
-        judged: judgeRecord(meta!, record, KEYS[i]!.split(':')[0]!, 1, ageMs),
-      };
-    }),
+    records: [records, ...others.map((each) => each.records)].map((some) =>
+      some.map((record, i) => {
+        if (!record) return null;
+        const { tidemark, value, ...more } = record;
+        // Whether a store keeps what nobody may be served any more is its own affair.
+        if (!value || compareVersions(value.version, tidemark) < 0) return { tidemark, value: null };
+        const ageMs = timed ? nowMs - value.filledAtMs : 0;
+        const shown = { ...value, filledAtMs: timed ? value.filledAtMs : 0, data: hex(value.data) };
+        const judged = judgeRecord(meta!, record, KEYS[i]!.split(':')[0]!, 1, ageMs);
+        return { tidemark, value: shown, more, judged };
+      }),
+    ),
   };
 }
 

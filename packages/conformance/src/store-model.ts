@@ -14,6 +14,7 @@ import {
   type Position,
   raiseRecord,
   raiseScopes,
+  recordFor,
   raiseStateEpoch,
   type RetainedValue,
   retainValue,
@@ -56,9 +57,10 @@ export class StoreModel implements Store {
     this.#state = null;
   }
 
-  async read(keys: readonly string[]): Promise<StoreAnswer> {
+  async read(keys: readonly string[], schema?: number): Promise<StoreAnswer> {
     const meta = this.#state?.meta ?? null;
-    return { meta, records: keys.map((key) => (meta ? this.#record(key) : null)), nowMs: this.nowMs };
+    const records = keys.map((key) => (meta ? recordFor(this.#record(key), schema) : null));
+    return { meta, records, nowMs: this.nowMs };
   }
 
   async raise(invalidations: readonly Invalidation[]): Promise<void> {

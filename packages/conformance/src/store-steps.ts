@@ -85,7 +85,7 @@ const anyFill: fc.Arbitrary<Partial<Fill>> = fc.record(
     incarnation: life,
     epoch: fc.integer({ min: 0, max: 2 }),
     revision: fc.integer({ min: 0, max: 4 }),
-    schema: fc.integer({ min: 1, max: 2 }),
+    schema: fc.integer({ min: 1, max: 3 }),
     freshMs: lifeMs,
     staleMs: fc.constantFrom(0, 0.5, 5_000, 2 ** 32 + 1),
     data: fc.option(anyData, { freq: 4, nil: null }),
@@ -98,7 +98,7 @@ const anyFill: fc.Arbitrary<Partial<Fill>> = fc.record(
 
 /** What a node does: labels and state as they are now, so that most of these are admitted. */
 async function freshFill(store: Store, changes: Partial<Fill>): Promise<unknown> {
-  const { meta, records } = await store.read([changes.key!]);
+  const { meta, records } = await store.read([changes.key!], changes.schema ?? 1);
   if (!meta) return null;
   const tidemark = records[0]?.tidemark ?? version(0, meta.horizon.era);
   const scope = meta.scopes.get(keyspaceOf(changes.key!)) ?? 0;
@@ -106,9 +106,10 @@ async function freshFill(store: Store, changes: Partial<Fill>): Promise<unknown>
   return store.fill(fillOf(meta, { version: tidemark, scope, replaces, ...pick(changes) }));
 }
 
-function pick({ key: of, freshMs, staleMs, data, dependencies }: Partial<Fill>): Partial<Fill> {
+function pick({ key: of, schema, freshMs, staleMs, data, dependencies }: Partial<Fill>): Partial<Fill> {
   return {
     key: of!,
+    schema: schema ?? 1,
     freshMs: freshMs ?? 1_000,
     staleMs: staleMs ?? 0,
     data: data ?? null,

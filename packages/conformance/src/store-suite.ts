@@ -15,6 +15,7 @@ import {
 import { storeHistory } from './store-history.ts';
 import { storePopularity } from './store-popularity.ts';
 import { storeRaces } from './store-races.ts';
+import { storeReleases } from './store-releases.ts';
 import { storeWatches } from './store-watches.ts';
 
 /** Every promise of the store port. `open` gives each test a new, empty store. */
@@ -390,6 +391,7 @@ export function storeSuite(name: string, open: OpenStore): void {
     storePopularity(() => harness);
   });
   storeRaces(name, open);
+  storeReleases(name, open);
   storeWatches(name, open);
   storeHistory(name, open);
 }

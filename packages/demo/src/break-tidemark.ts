@@ -5,8 +5,8 @@ import type { Store, StoreAnswer } from '@tidemark/core';
  * invalidated. What every cache without versions does; the report must show it.
  */
 export function withoutTidemarks(store: Store): Store {
-  const read = async (keys: readonly string[]): Promise<StoreAnswer> => {
-    const answer = await store.read(keys);
+  const read = async (keys: readonly string[], schema?: number): Promise<StoreAnswer> => {
+    const answer = await store.read(keys, schema);
     return {
       ...answer,
       records: answer.records.map((record) =>

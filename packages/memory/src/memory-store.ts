@@ -16,6 +16,7 @@ import {
   raiseRecord,
   raiseScopes,
   raiseStateEpoch,
+  recordFor,
   type RetainedValue,
   type Runtime,
   type Store,
@@ -85,10 +86,11 @@ export class MemoryStore implements Store {
     this.#histories = new HistoryMap(entriesMax);
   }
 
-  async read(keys: readonly string[]): Promise<StoreAnswer> {
+  async read(keys: readonly string[], schema?: number): Promise<StoreAnswer> {
     const nowMs = this.#runtime.monoMs();
     const meta = this.#state?.meta ?? null;
-    return { meta, records: keys.map((key) => (meta ? this.#records.get(key, nowMs) : null)), nowMs };
+    const records = keys.map((key) => (meta ? recordFor(this.#records.get(key, nowMs), schema) : null));
+    return { meta, records, nowMs };
   }
 
   async raise(invalidations: readonly Invalidation[]): Promise<void> {

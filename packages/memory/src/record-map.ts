@@ -74,7 +74,7 @@ export class RecordMap {
     const key = this.#values.values().next().value!;
     const { record, untilMs } = this.#slots.get(key)!;
     this.#values.delete(key);
-    this.#slots.set(key, { record: { ...record, value: null }, untilMs });
+    this.#slots.set(key, { record: { tidemark: record.tidemark, value: null }, untilMs });
   }
 
   #sweepSome(nowMs: number): void {

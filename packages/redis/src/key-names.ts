@@ -1,6 +1,6 @@
 /**
  * Names of the Redis keys of one store. Keys have no braces, so that a key is its own hash tag: record, lease,
- * history and bodies of one lie in one slot, and no name can be read as another one's.
+ * history, bodies and what is beside the record lie in one slot, and no name can be read as another one's.
  */
 export class KeyNames {
   readonly meta: string;
@@ -37,6 +37,11 @@ export class KeyNames {
   /** A value that is too large for its record. The scripts build the same name. */
   body(key: string, id: string): string {
     return `${this.record(key)}:value:${id}`;
+  }
+
+  /** The record of an older schema version, while two releases run. The scripts build the same name. */
+  beside(key: string): string {
+    return `${this.record(key)}:beside`;
   }
 
   /** What a node reads most. */

@@ -1,4 +1,4 @@
-import type { StoreAnswer, StoredRecord } from '@tidemark/core';
+import { compareVersions, type StoreAnswer, type StoredRecord } from '@tidemark/core';
 import type { StoreConnection } from './connection.ts';
 import type { KeyNames } from './key-names.ts';
 import { MetaReader } from './meta-text.ts';
@@ -27,10 +27,14 @@ export class RecordReader {
     this.#onUnreadable = onUnreadable;
   }
 
-  /** @param lastTry whether values whose bodies are gone count as absent */
-  async read(keys: readonly string[], lastTry = false): Promise<StoreAnswer> {
+  /**
+   * @param schema of the reader; see `Store.read`
+   * @param lastTry whether values whose bodies are gone count as absent
+   */
+  async read(keys: readonly string[], schema?: number, lastTry = false): Promise<StoreAnswer> {
     const names = [this.#names.meta];
     for (const key of keys) names.push(this.#names.record(key));
+    if (schema !== undefined) for (const key of keys) names.push(this.#names.beside(key));
     const replies = await this.#connection.run(this.#connection.redis.mgetBuffer(names));
     const metaBytes = replies[0];
     const known = metaBytes ? this.#metaReader.read(metaBytes) : null;
@@ -42,8 +46,11 @@ export class RecordReader {
     for (let at = 0; at < keys.length; at += 1) {
       const bytes = replies[at + 1];
       if (bytes && bytes.buffer !== reply?.buffer) reply = new DataView(bytes.buffer);
-      const { record, unreadable, body } = bytes && known ? readRecord(bytes, known.life, reply) : ABSENT;
-      if (unreadable) this.#onUnreadable(names[at + 1]!);
+      let read = bytes && known ? readRecord(bytes, known.life, reply) : ABSENT;
+      if (read.unreadable) this.#onUnreadable(names[at + 1]!);
+      const beside = schema === undefined ? null : replies[at + 1 + keys.length];
+      if (beside && known) read = readFor(read, readRecord(beside, known.life), schema!);
+      const { record, body } = read;
       records.push(record);
       if (body) (pointed ??= []).push({ at, name: this.#names.body(keys[at]!, body.id), pointer: body });
     }
@@ -56,7 +63,7 @@ export class RecordReader {
     if (pointed === null || (await this.#fetch(pointed, records)) || lastTry) return answer;
     // A fill or a raise came between the two questions, or a body was evicted. All is asked again: a newer
     // record beside an older meta could borrow a proof that is not its own.
-    return this.read(keys, true);
+    return this.read(keys, schema, true);
   }
 
   /** @returns false when a body was missing; its value is left out */
@@ -75,4 +82,13 @@ export class RecordReader {
     }
     return whole;
   }
+}
+
+/** What is beside a record counts only for its reader, and only while it is labelled with the record's tidemark. */
+function readFor(own: ReadRecord, beside: ReadRecord, schema: number): ReadRecord {
+  const value = beside.record?.value;
+  if (!own.record?.value || own.record.value.schema === schema || value?.schema !== schema) return own;
+  const { tidemark } = own.record;
+  if (compareVersions(value.version, tidemark) !== 0) return own;
+  return { record: { tidemark, value }, unreadable: false, body: beside.body };
 }

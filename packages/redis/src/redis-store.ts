@@ -67,8 +67,8 @@ export class RedisStore implements Store {
     });
   }
 
-  read(keys: readonly string[]): Promise<StoreAnswer> {
-    return this.#reader.read(keys);
+  read(keys: readonly string[], schema?: number): Promise<StoreAnswer> {
+    return this.#reader.read(keys, schema);
   }
 
   async raise(invalidations: readonly Invalidation[]): Promise<void> {

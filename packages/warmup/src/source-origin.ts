@@ -132,7 +132,7 @@ function byKeyspace(
 }
 
 async function missingOf(store: Store, keyspace: AnyKeyspace, keys: readonly string[]): Promise<string[]> {
-  const { meta, records, nowMs } = await store.read(keys);
+  const { meta, records, nowMs } = await store.read(keys, keyspace.schemaVersion);
   if (!meta) return [...keys];
   return keys.filter((_, i) => {
     const record = records[i]!;

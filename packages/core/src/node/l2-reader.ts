@@ -35,6 +35,8 @@ interface Knowledge {
 /** Reads the region's store and judges what it answers by all that the node knows. */
 export class L2Reader implements Asker {
   readonly #batcher: ReadBatcher | null;
+  /** By schema version: what reads values that are kept beside a newer release's. */
+  readonly #besides = new Map<number, ReadBatcher>();
   readonly #options: ResolvedOptions<unknown, unknown>;
   readonly #knowledge: Knowledge;
   readonly #failed: (operation: string, error?: unknown) => void;
@@ -62,7 +64,8 @@ export class L2Reader implements Asker {
     const { proof, l1 } = this.#knowledge;
     // Whatever comes of this read, the node must not go back behind what it was told.
     if (record) l1.raise(key, record.tidemark);
-    if (record?.value && record.value.dependencies.length > 0) {
+    const value = record?.value;
+    if (value && (value.dependencies.length > 0 || value.schema !== question.keyspace.schemaVersion)) {
       this.#askFor(question);
       return;
     }
@@ -106,7 +109,7 @@ export class L2Reader implements Asker {
       const asked = new Map(known.map((each) => [each, batcher.read(each)]));
       // They may fail before anybody waits for them, and a rejection that nobody handles ends the process.
       for (const each of asked.values()) each.catch(() => {});
-      const answer = await batcher.read(key);
+      const answer = await this.#readFor(keyspace, key, batcher);
       // Whatever comes of this read, the node must not go back behind what it was told.
       if (answer.record) this.#knowledge.l1.raise(key, answer.record.tidemark);
       const made = answer.record?.value?.dependencies ?? [];
@@ -122,6 +125,19 @@ export class L2Reader implements Asker {
       this.#failed('read');
       return null;
     }
+  }
+
+  /** Another release's value stands where this one's may be beside it: a second question, only while both run. */
+  async #readFor({ schemaVersion }: AnyKeyspace, key: string, batcher: ReadBatcher): Promise<RecordAnswer> {
+    const answer = await batcher.read(key);
+    const value = answer.record?.value;
+    if (!value || value.schema === schemaVersion) return answer;
+    let beside = this.#besides.get(schemaVersion);
+    if (!beside) {
+      beside = new ReadBatcher(this.#knowledge.circuits!, READ_BATCH_MAX, schemaVersion);
+      this.#besides.set(schemaVersion, beside);
+    }
+    return beside.read(key);
   }
 
   /**

@@ -22,11 +22,14 @@ export interface Waiter {
 export class ReadBatcher {
   readonly #circuits: StoreCircuits;
   readonly #batchMax: number;
+  readonly #schema: number | undefined;
   #waiting: Waiter[] = [];
 
-  constructor(circuits: StoreCircuits, batchMax: number) {
+  /** @param schema of the readers; see `Store.read` */
+  constructor(circuits: StoreCircuits, batchMax: number, schema?: number) {
     this.#circuits = circuits;
     this.#batchMax = batchMax;
+    this.#schema = schema;
   }
 
   read(key: string): Promise<RecordAnswer> {
@@ -61,6 +64,7 @@ export class ReadBatcher {
       const { meta, records, nowMs } = await this.#circuits.read(
         partition,
         waiters.map(({ key }) => key),
+        this.#schema,
       );
       for (let i = 0; i < waiters.length; i += 1) waiters[i]!.resolve(meta, records[i] ?? null, nowMs);
     } catch (error) {

@@ -28,8 +28,8 @@ export class StoreCircuits {
     this.#options = options;
   }
 
-  read(partition: number, keys: readonly string[]): Promise<StoreAnswer> {
-    return this.#call(partition, (store) => store.read(keys), isFailure);
+  read(partition: number, keys: readonly string[], schema?: number): Promise<StoreAnswer> {
+    return this.#call(partition, (store) => store.read(keys, schema), isFailure);
   }
 
   /**

@@ -53,8 +53,13 @@ export interface Store {
    * is in the one that `partitionOf` says. Left out: the store is one.
    */
   readonly partitions?: readonly Store[];
-  /** Meta and records in one round trip: one command on the wire. */
-  read(keys: readonly string[]): Promise<StoreAnswer>;
+  /**
+   * Meta and records in one round trip: one command on the wire.
+   *
+   * @param schema of the reader: where a value of it is kept beside a newer release's, the record comes with that
+   * one. Left out: with the record's own
+   */
+  read(keys: readonly string[], schema?: number): Promise<StoreAnswer>;
   /**
    * Raises tidemarks and voids leases; what a writer does after its commit. Idempotent. A value that is below its
    * tidemark then may be dropped. A store whose memory is full may refuse leases, watches and fills, but not this.

@@ -31,6 +31,11 @@ export interface StoredRecord {
   readonly tidemark: Version;
   /** Null for a tombstone: the tidemark without a value. */
   readonly value: StoredValue | null;
+  /**
+   * While two releases run: a value of an older schema version than that of `value`, labelled with the tidemark.
+   * Left out: none, or the store was not asked for it.
+   */
+  readonly beside?: StoredValue;
 }
 
 /**
@@ -94,6 +99,13 @@ export function judgeRecord(
 export function raiseRecord(record: StoredRecord | null, version: Version): StoredRecord {
   if (record && compareVersions(version, record.tidemark) <= 0) return record;
   return { tidemark: version, value: record?.value ?? null };
+}
+
+/** The record as a reader of this schema version sees it: with a value of it, if there is one. */
+export function recordFor(record: StoredRecord | null, schema: number | undefined): StoredRecord | null {
+  if (!record?.beside) return record;
+  const { tidemark, value, beside } = record;
+  return { tidemark, value: beside.schema === schema && value?.schema !== schema ? beside : value };
 }
 
 /** A loaded value on its way into a store. */
@@ -160,28 +172,34 @@ export function judgeFill(
   if (fill.asOf.era > meta.horizon.era) return 'era';
   const tidemark = record?.tidemark ?? VERSION_NONE;
   if (compareVersions(fill.version, tidemark) < 0) return 'below-tidemark';
-  const known = record?.value;
-  if (known && compareVersions(fill.version, known.version) === 0) {
+  const known = recordFor(record, fill.schema)?.value;
+  if (known?.schema === fill.schema && compareVersions(fill.version, known.version) === 0) {
     if (fill.replaces !== 'any' && fill.replaces !== known.filledAtMs) return 'refilled';
   }
   return 'admitted';
 }
 
-/** The record after an admitted fill: value and version in one piece, tidemark never lower. */
+/**
+ * The record after an admitted fill: value and version in one piece, tidemark never lower. A value of another schema
+ * version that is labelled alike is kept: neither of two releases that run side by side empties the other's cache.
+ * That of the newer schema is the record's own, and one older is kept beside it.
+ */
 export function fillRecord(record: StoredRecord | null, fill: Fill, nowMs: number): StoredRecord {
   const version = fill.version ?? record?.tidemark ?? VERSION_NONE;
-  return {
-    tidemark: version,
-    value: {
-      version,
-      scope: fill.scope,
-      epoch: fill.epoch,
-      schema: fill.schema,
-      filledAtMs: nowMs,
-      freshMs: fill.freshMs,
-      staleMs: fill.staleMs,
-      data: fill.data,
-      dependencies: fill.dependencies,
-    },
+  const filled: StoredValue = {
+    version,
+    scope: fill.scope,
+    epoch: fill.epoch,
+    schema: fill.schema,
+    filledAtMs: nowMs,
+    freshMs: fill.freshMs,
+    staleMs: fill.staleMs,
+    data: fill.data,
+    dependencies: fill.dependencies,
   };
+  const known = record?.value;
+  if (!known || compareVersions(known.version, version) !== 0) return { tidemark: version, value: filled };
+  if (known.schema > filled.schema) return { tidemark: version, value: known, beside: filled };
+  const beside = known.schema < filled.schema ? known : record.beside;
+  return { tidemark: version, value: filled, ...(beside && { beside }) };
 }

@@ -25,9 +25,9 @@ export class PartitionedStore implements Store {
   }
 
   /** For lookers-on: records come with the state of the partition that is furthest behind. */
-  async read(keys: readonly string[]): Promise<StoreAnswer> {
+  async read(keys: readonly string[], schema?: number): Promise<StoreAnswer> {
     const parts = split(keys, this.partitions.length, (key) => key);
-    const all = this.partitions.map((store, i) => store.read(parts.get(i) ?? []));
+    const all = this.partitions.map((store, i) => store.read(parts.get(i) ?? [], schema));
     const answers = await Promise.all(all);
     const records = new Map<string, StoredRecord | null>();
     for (const [i, part] of parts)

@@ -23,18 +23,22 @@ for i = 3, #KEYS do
   local arg = 8 + (i - 3) * 3
   local put = ARGV[arg + 2]
   local era, n, scope = struct.unpack('>ddd', put, 21)
-  local fresh, stale = struct.unpack('>dd', put, 61)
+  local fresh, stale, schema = struct.unpack('>ddd', put, 61)
   local said = refused
   if not said and scope < (meta.scopes[ARGV[arg]] or 0) then said = 'scope' end
   said = said or old
   if not said then
     local record = get_record(KEYS[i])
-    said = record_refuses(record, era, n, life, ARGV[arg + 1])
+    local seat
+    said = record_refuses(record, era, n)
     if not said then
-      local done = redis.pcall('SET', KEYS[i], string.sub(put, 1, 52) .. at .. string.sub(put, 61), 'PX',
-        num(math.max(tombstone, math.ceil(fresh + stale))))
-      if done.err then return done end
-      if record and record.body then redis.call('UNLINK', record.body) end
+      seat = seat_of(KEYS[i], record, era, n, life, schema)
+      said = seat_refuses(seat, ARGV[arg + 1])
+    end
+    if not said then
+      local bytes = string.sub(put, 1, 52) .. at .. string.sub(put, 61)
+      local failed = take_seat(seat, bytes, math.max(tombstone, math.ceil(fresh + stale)))
+      if failed then return failed end
       said = 'admitted'
     end
   end

@@ -3,22 +3,45 @@
  * nil. Goes after the prelude.
  */
 export const FILL_RULES = `
--- Whether there is another value of this version than the one that was seen. One that readers can't use is none.
-local function refilled(record, era, n, life, seen)
-  if seen == 'any' or not record or record.later or record.era ~= era or record.n ~= n then return false end
+-- What readers can use of a record's value, if that is of this version. Else nil.
+local function value_of(record, era, n, life)
+  if not record or record.later or record.era ~= era or record.n ~= n then return nil end
   local head = record.head
-  if #head < 88 or string.byte(head, 3) % 2 == 0 then return false end
+  if #head < 88 or string.byte(head, 3) % 2 == 0 then return nil end
   if string.byte(head, 2) == 3 then
-    if not record.body then return false end
+    if not record.body then return nil end
     local start = redis.pcall('GETRANGE', record.body, 0, 25)
-    if start ~= string.char(214, 1, 0, 0) .. record.id then return false end
-    if redis.call('STRLEN', record.body) ~= 26 + record.length then return false end
+    if start ~= string.char(214, 1, 0, 0) .. record.id then return nil end
+    if redis.call('STRLEN', record.body) ~= 26 + record.length then return nil end
   end
   local e, v, scope, epoch, at, fresh, stale, schema, of = struct.unpack('>ddddddddI4', head, 21)
-  if e ~= era or v ~= n or of ~= life then return false end
-  if not (ordinal(scope) and ordinal(epoch) and ordinal(schema)) then return false end
-  if not (at >= 0 and fresh >= 0 and stale >= 0) then return false end
-  return seen == '' or tonumber(seen) ~= at
+  if e ~= era or v ~= n or of ~= life then return nil end
+  if not (ordinal(scope) and ordinal(epoch) and ordinal(schema)) then return nil end
+  if not (at >= 0 and fresh >= 0 and stale >= 0) then return nil end
+  return { at = at, schema = schema }
+end
+
+-- Where a fill goes, whose value it finds there, and the body that it replaces; equal to fillRecord.
+local function seat_of(name, record, era, n, life, schema)
+  local value = value_of(record, era, n, life)
+  local seat = { name = name, to = name, known = value, drops = record and record.body }
+  if not value or value.schema == schema then return seat end
+  seat.beside = name .. ':beside'
+  local other = get_record(seat.beside, name)
+  seat.known, seat.drops = value_of(other, era, n, life), other and other.body
+  if seat.known and seat.known.schema ~= schema then seat.known = nil end
+  if value.schema > schema then seat.to = seat.beside else seat.moves = true end
+  return seat
+end
+-- Nil, or the error that memory is full.
+local function take_seat(seat, bytes, ttl)
+  if seat.moves then
+    local moved = redis.pcall('SET', seat.beside, get(seat.name), 'PX', num(math.max(1, redis.call('PTTL', seat.name))))
+    if moved.err then return moved end
+  end
+  local put = redis.pcall('SET', seat.to, bytes, 'PX', num(ttl))
+  if put.err then return put end
+  if seat.drops then redis.call('UNLINK', seat.drops) end
 end
 
 -- What the store's state says of any fill that saw it so.
@@ -33,9 +56,13 @@ local function too_old(meta, history, era, xid, forget)
   if before(tonumber(era), tonumber(xid), meta.be, meta.bx) then return 'base' end
   if tonumber(era) > meta.he then return 'era' end
 end
-local function record_refuses(record, era, n, life, seen)
+local function record_refuses(record, era, n)
   if record and before(era, n, record.era, record.n) then return 'below-tidemark' end
-  if refilled(record, era, n, life, seen) then return 'refilled' end
+end
+-- Whether there is another value of this version and schema than the one that was seen.
+local function seat_refuses(seat, seen)
+  if seen == 'any' or not seat.known then return nil end
+  if seen == '' or tonumber(seen) ~= seat.known.at then return 'refilled' end
 end
 local function life_of(meta) return tonumber(string.sub(redis.sha1hex(meta.inc), 1, 8), 16) end
 `;

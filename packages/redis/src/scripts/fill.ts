@@ -28,14 +28,18 @@ local function verdict()
   local refused = store_refuses(meta, ARGV[2], ARGV[3], ARGV[4])
   if refused then return refused end
   if tonumber(ARGV[8]) < (meta.scopes[ARGV[1]] or 0) then return 'scope' end
-  local life = life_of(meta)
-  local era, n
+  local life, schema = life_of(meta), tonumber(ARGV[11])
+  local era, n, seat
   if ARGV[5] == '0' then
     if not leased then return 'lease' end
     if record then era, n = record.era, record.n else era, n = 0, 0 end
+    seat = seat_of(KEYS[2], record, era, n, life, schema)
   else
     era, n = tonumber(ARGV[6]), tonumber(ARGV[7])
-    refused = too_old(meta, KEYS[4], ARGV[9], ARGV[10], ARGV[19]) or record_refuses(record, era, n, life, ARGV[20])
+    refused = too_old(meta, KEYS[4], ARGV[9], ARGV[10], ARGV[19]) or record_refuses(record, era, n)
+    if refused then return refused end
+    seat = seat_of(KEYS[2], record, era, n, life, schema)
+    refused = seat_refuses(seat, ARGV[20])
     if refused then return refused end
   end
   local fresh, stale = tonumber(ARGV[12]), tonumber(ARGV[13])
@@ -51,19 +55,13 @@ local function verdict()
     format, rest = 2, struct.pack('>I4', #ARGV[18]) .. ARGV[18] .. rest
   end
   local head = struct.pack('>BBBBddddddddddI4', 212, format, flags, 0, era, n, era, n, tonumber(ARGV[8]),
-    tonumber(ARGV[3]), now_ms(), fresh, stale, tonumber(ARGV[11]), life)
-  local put = redis.pcall('SET', KEYS[2], head .. rest, 'PX', num(math.max(tonumber(ARGV[16]), math.ceil(fresh + stale))))
-  if put.err then return put end
-  return 'admitted'
+    tonumber(ARGV[3]), now_ms(), fresh, stale, schema, life)
+  return take_seat(seat, head .. rest, math.max(tonumber(ARGV[16]), math.ceil(fresh + stale))) or 'admitted'
 end
 
 -- The lease goes last: deleting it first would let a value in although memory is full.
 local said = verdict()
-if said ~= 'admitted' then
-  if KEYS[5] then redis.call('UNLINK', KEYS[5]) end
-elseif record and record.body then
-  redis.call('UNLINK', record.body)
-end
+if said ~= 'admitted' and KEYS[5] then redis.call('UNLINK', KEYS[5]) end
 if leased then
   redis.call('DEL', KEYS[3])
   lease_ended(KEYS[3])

@@ -63,8 +63,9 @@ local function forgotten(key, forget)
 end
 
 -- The first 20 bytes of a record are the same in every format, so that no release loses a tidemark. No more is
--- read than the pointer to a body: a value may be large. The body's key is in the record's slot.
-local function get_record(key)
+-- read than the pointer to a body: a value may be large. The body's key is in the record's slot, and named after
+-- it, also when what is read is kept beside the record.
+local function get_record(key, named)
   local head = redis.pcall('GETRANGE', key, 0, 113)
   if type(head) ~= 'string' or #head < 20 or string.byte(head, 1) ~= 212 then return nil end
   local format, era, n = string.byte(head, 2), struct.unpack('>dd', head, 5)
@@ -72,7 +73,7 @@ local function get_record(key)
   local record = { era = era, n = n, head = head, later = format < 1 or format > 3 }
   if format == 3 and #head == 114 then
     record.id = string.sub(head, 89, 110)
-    record.body, record.length = key .. ':value:' .. record.id, struct.unpack('>I4', head, 111)
+    record.body, record.length = (named or key) .. ':value:' .. record.id, struct.unpack('>I4', head, 111)
   end
   return record
 end

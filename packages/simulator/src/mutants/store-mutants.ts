@@ -257,7 +257,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'packages/memory/src/record-map.ts',
-        from: 'this.#slots.set(key, { record: { ...record, value: null }, untilMs });',
+        from: 'this.#slots.set(key, { record: { tidemark: record.tidemark, value: null }, untilMs });',
         to: 'void record; void untilMs; this.#slots.delete(key);',
       },
     ],

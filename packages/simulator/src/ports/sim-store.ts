@@ -35,9 +35,9 @@ export class SimStore implements Store {
     this.#timeoutMs = timeoutMs;
   }
 
-  read(keys: readonly string[]): Promise<StoreAnswer> {
+  read(keys: readonly string[], schema?: number): Promise<StoreAnswer> {
     return this.#call('read', async () => {
-      const answer = await this.#server.memory.read(keys);
+      const answer = await this.#server.memory.read(keys, schema);
       this.#oracle.answered(keys, answer);
       return answer;
     });
