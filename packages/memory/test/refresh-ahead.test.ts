@@ -15,14 +15,18 @@ const rows = keyspace({
 
 afterEach(() => region.close());
 
-async function start(refreshAhead?: {
-  keysMax?: number;
-  perSecondMax?: number;
-  ahead?: '5s';
-}): Promise<void> {
+async function start(
+  refreshAhead?: { keysMax?: number; perSecondMax?: number; ahead?: '5s' },
+  pingInterval = 100,
+): Promise<void> {
   Object.assign(loader, { takesMs: 0, failing: null, value: 'first' });
   loader.loaded.length = 0;
-  region = await virtualRegion({ keyspaces: [rows], nodes: 2, ...(refreshAhead && { refreshAhead }) });
+  region = await virtualRegion({
+    keyspaces: [rows],
+    nodes: 2,
+    pingInterval,
+    ...(refreshAhead && { refreshAhead }),
+  });
 }
 
 /** Reads keys 1 to `hot` many times on every node, keys 101 to 105 once. */
@@ -38,7 +42,7 @@ async function read(hot: number, times = 20): Promise<void> {
 
 describe('hot keys', () => {
   it('are those that are read most, hottest first', async () => {
-    await start();
+    await start(undefined, 10_000);
     await read(3);
     for (let i = 0; i < 100; i += 1) region.nodes[0]!.peek(rows, { id: 2 });
     const hot = region.nodes[0]!.hotKeys();

@@ -5,7 +5,8 @@ import type { Invalidation } from '../protocol/event.ts';
 import { encodeMessage } from '../protocol/wire.ts';
 import { Carriers } from './carriers.ts';
 
-const FLUSH_MS = 2;
+/** What comes within this time after a message goes with the next one. */
+const GATHER_MS = 2;
 const BATCH_MAX = 50;
 const QUEUE_MAX = 10_000;
 
@@ -13,7 +14,7 @@ const QUEUE_MAX = 10_000;
 export const SENT_AT_HEADER = 'tidemark-sent-at';
 
 /**
- * Publishes what was committed here, in small batches: the fast path. What does not get out, for
+ * Publishes what was committed here: the fast path. A write that comes alone goes at once, others in small batches. What does not get out, for
  * whatever reason, the relay publishes from the changelog.
  */
 export class Publisher {
@@ -23,6 +24,7 @@ export class Publisher {
   #queue: Invalidation[] = [];
   #carriers = new Carriers();
   #timer: Timer | null = null;
+  #flushedAtMs = Number.NEGATIVE_INFINITY;
   readonly #pending = new Set<Promise<void>>();
 
   constructor(bus: Bus, runtime: Runtime, telemetry: Telemetry) {
@@ -37,8 +39,9 @@ export class Publisher {
       this.#telemetry.record({ type: 'publish', events: invalidations.length - room, ok: false });
     this.#carriers.add(this.#telemetry.inject());
     this.#queue.push(...invalidations.slice(0, room));
-    if (this.#queue.length >= BATCH_MAX) this.#flush();
-    else this.#timer ??= this.#runtime.timer(FLUSH_MS, () => this.#flush());
+    const waitMs = this.#flushedAtMs + GATHER_MS - this.#runtime.monoMs();
+    if (waitMs <= 0 || this.#queue.length >= BATCH_MAX) this.#flush();
+    else this.#timer ??= this.#runtime.timer(waitMs, () => this.#flush());
   }
 
   /** Sends what is queued and waits for all acknowledgements. */
@@ -50,6 +53,7 @@ export class Publisher {
   #flush(): void {
     this.#timer?.cancel();
     this.#timer = null;
+    this.#flushedAtMs = this.#runtime.monoMs();
     const queue = this.#queue;
     const origin = this.#carriers.origin();
     this.#queue = [];

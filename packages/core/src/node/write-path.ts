@@ -81,18 +81,21 @@ export class WritePath {
     const atMs = this.#options.runtime.monoMs();
     this.#reads.raise(invalidations, telemetry.inject());
     const about = { 'tidemark.keys': invalidations.length };
+    const raising =
+      store &&
+      telemetry.trace('tidemark.raise', about, undefined, (span) =>
+        this.#raise(store, invalidations, atMs, span),
+      );
+    // The peers need not wait for this region's store, least of all for one that hangs.
+    this.#publisher?.publish(invalidations);
+    bus?.send('poke', { data: '' });
     try {
-      if (store)
-        await telemetry.trace('tidemark.raise', about, undefined, (span) =>
-          this.#raise(store, invalidations, atMs, span),
-        );
+      await raising;
     } catch {
       if (bus) this.#reads.floors.untold(atMs);
       this.#counters.storeErrors += 1;
       telemetry.record({ type: 'store-error', operation: 'raise' });
     }
-    this.#publisher?.publish(invalidations);
-    bus?.send('poke', { data: '' });
   }
 
   /**
