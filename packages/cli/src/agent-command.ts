@@ -10,6 +10,7 @@ import { loadContents } from './load-keyspaces.ts';
 import { metricsPortOption, otlpOption, type TelemetryFlags, withTelemetry } from './telemetry-flags.ts';
 import { type PlaceFlags, placeOf, say, withPlace } from './place-flags.ts';
 import { follow, STATE_DEFAULT } from './verify-run.ts';
+import { reportText } from './verify-text.ts';
 
 const ROLES = ['relay', 'applier', 'verifier'] as const;
 type Role = (typeof ROLES)[number];
@@ -104,7 +105,8 @@ async function runVerifier(flags: AgentFlags, telemetry: Telemetry, signal: Abor
   const mesh = await openMesh({ dir, source, ...(namespace !== undefined && { namespace }) });
   try {
     const json = flags.json && { json: flags.json };
-    await follow({ mesh, contents, telemetry, signal, state: STATE_DEFAULT, ...json });
+    const report = await follow({ mesh, contents, telemetry, signal, state: STATE_DEFAULT, ...json });
+    say(flags, { type: 'report', final: true, ...report }, reportText(report));
   } finally {
     await mesh.close();
   }

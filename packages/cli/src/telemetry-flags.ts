@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { noTelemetry, type Telemetry } from '@tidemark/core';
 import { otelTelemetry } from '@tidemark/otel';
 import { InvalidArgumentError, Option } from 'commander';
+import { say } from './place-flags.ts';
 
 /** Where a process of ours sends its traces and metrics. */
 export interface TelemetryFlags {
@@ -24,7 +25,7 @@ export function metricsPortOption(): Option {
 
 /** Runs `work` with what the flags ask for; what was recorded is sent before this ends. */
 export async function withTelemetry<T>(
-  { region, otlp, metricsPort }: TelemetryFlags & { readonly region: string },
+  { region, otlp, metricsPort, json }: TelemetryFlags & { readonly region: string; readonly json?: true },
   service: string,
   work: (telemetry: Telemetry) => Promise<T>,
 ): Promise<T> {
@@ -36,6 +37,9 @@ export async function withTelemetry<T>(
     ...(otlp !== undefined && { otlp }),
     ...(metricsPort !== undefined && { prometheus: { host: '0.0.0.0', port: metricsPort } }),
   });
+  const { metricsUrl: url } = sdk;
+  // With port 0 nobody else knows it.
+  if (url !== null) say(json ? { json } : {}, { type: 'metrics', url }, `metrics: ${url}`);
   try {
     return await work(otelTelemetry({ region, node: hostname() }));
   } finally {

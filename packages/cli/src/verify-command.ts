@@ -51,6 +51,7 @@ async function verify(flags: VerifyFlags): Promise<void> {
       const report = await withTelemetry(
         {
           region: mesh.set.home.id,
+          ...(flags.json && { json: flags.json }),
           ...(otlp !== undefined && { otlp }),
           ...(metricsPort !== undefined && { metricsPort }),
         },

@@ -3,14 +3,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type SqlExecutor, startNode, type TidemarkNode, type Version } from '@tidemark/core';
+import type { Version } from '@tidemark/core';
 import type { Finding, KeyTimeline, KeyView, MeshEvent, MeshLetters, MeshView } from '@tidemark/inspect';
-import { postgresSource } from '@tidemark/postgres';
-import { redisStore } from '@tidemark/redis';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { cities } from '../src/city.ts';
 import { lines, storeIn, type Written } from './command-answers.ts';
+import { Scraped } from './commands-advise.ts';
+import { findsPlanted, sweepsClean, verifiesClean } from './commands-verify.ts';
+import { keepingService } from './keeping-service.ts';
 import { type Ran, RunningDemo } from './running-demo.ts';
 
 const REGIONS = ['us-east', 'ap-south', 'eu-west'];
@@ -25,6 +26,7 @@ const CUT_MAX_MS = 45_000;
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
 
 let demo: RunningDemo;
+let scraped: Scraped;
 let admin: pg.Pool;
 /** Cities where nobody lives: no reader or writer of the demo picks them. */
 let quiet: number[];
@@ -33,19 +35,27 @@ let keysFile: string;
 
 beforeAll(async () => {
   demo = await RunningDemo.start();
+  scraped = await Scraped.start(demo);
   admin = new pg.Pool({ connectionString: (await demo.endpoints('us-east')).postgres, max: 2 });
   admin.on('error', () => {});
   const { rows } = await admin.query<{ id: number }>(
-    'select id from cities order by population, id limit 10',
+    'select id from cities order by population, id limit 12',
   );
   quiet = rows.map(({ id }) => id);
   dir = await mkdtemp(join(tmpdir(), 'tidemark-demo-test-'));
   keysFile = join(dir, 'keys');
-  await writeFile(keysFile, quiet.map((id) => `${key(id)}\n`).join(''));
+  await writeFile(
+    keysFile,
+    quiet
+      .slice(0, 10)
+      .map((id) => `${key(id)}\n`)
+      .join(''),
+  );
 });
 afterAll(async () => {
   await admin?.end();
   await demo?.close();
+  await scraped?.close();
   await rm(dir, { recursive: true, force: true });
 });
 
@@ -62,14 +72,20 @@ async function rename(id: number, name: string): Promise<Version> {
 }
 
 describe('all regions are there', () => {
-  it('status, lag, doctor, regions check, postgres status', async () => {
-    const [status, lag, doctor, check, postgres] = await Promise.all([
+  it('status, lag, doctor, verify, regions check, postgres status', async () => {
+    const looks = Promise.all([
       demo.json<MeshView>('status', ...PATIENT),
       demo.json<Pick<MeshView, 'pairs'>>('lag', ...PATIENT),
       demo.json<{ findings: readonly Finding[] }>('doctor', ...PATIENT),
       demo.tidemark('regions', 'check', '--regions', demo.dir, '--json'),
       demo.tidemark('postgres', 'status', '--regions', demo.dir, '--json'),
     ]);
+    await Promise.all([
+      verifiesClean(demo, REGIONS),
+      // Once there was time to cache something.
+      looks.then(() => sweepsClean(demo, REGIONS, KEYSPACES)),
+    ]);
+    const [status, lag, doctor, check, postgres] = await looks;
     expect([status.code, status.data.troubles]).toEqual([0, []]);
     expect(status.data.relay).not.toBeNull();
     for (const each of status.data.regions) {
@@ -91,6 +107,20 @@ describe('all regions are there', () => {
       problems: [],
     });
   });
+
+  it.concurrent('verify and agent find what somebody wrote past the library, and nothing else', () => {
+    const id = quiet[10]!;
+    const heard = async (): Promise<void> => {
+      const version = await rename(id, 'Lemuria');
+      await vi.waitFor(async () => {
+        const { data } = await demo.json<KeyView>('inspect', ...PATIENT, key(id));
+        expect(storeIn(data, 'ap-south').tidemark).toEqual(version);
+      }, WAIT);
+    };
+    return findsPlanted(demo, REGIONS, { key: key(id), region: 'ap-south', heard });
+  });
+
+  it.concurrent('advise, from what a Prometheus sees of it', () => scraped.advises(REGIONS.length, 6));
 
   it.concurrent('warm, dry and real, ready, snapshot save, warm from the snapshot', async () => {
     const saved = join(dir, 'saved');
@@ -176,16 +206,11 @@ describe('all regions are there', () => {
     expect(data.regions.map(({ region, applied }) => [region, applied])).toEqual(
       REGIONS.map((region) => [region, true]),
     );
-    // A service of its own, which keeps earlier values.
-    const { redis, postgres } = await demo.endpoints('us-east');
-    const kept = { ...cities, retain: 3 };
-    const store = await redisStore({ url: redis, namespace: 'cities' });
-    const source = postgresSource({ connectionString: postgres });
-    const node: TidemarkNode<SqlExecutor> = await startNode({ keyspaces: [kept], store, source });
+    const service = await keepingService(demo);
     try {
-      const before = (await node.get(kept, { id }))!.name;
+      const before = await service.nameOf(id);
       const mistake = await rename(id, 'a mistake');
-      await vi.waitFor(async () => expect((await node.get(kept, { id }))!.name).toBe('a mistake'), WAIT);
+      await vi.waitFor(async () => expect(await service.nameOf(id)).toBe('a mistake'), WAIT);
       const back = await demo.json<Written & { from: Version }>(
         ...['rollback', key(id), '--yes', '--wait', '20s'],
       );
@@ -194,13 +219,11 @@ describe('all regions are there', () => {
         mistake,
         [true, true, true],
       ]);
-      await vi.waitFor(async () => expect((await node.get(kept, { id }))!.name).toBe(before), WAIT);
+      await vi.waitFor(async () => expect(await service.nameOf(id)).toBe(before), WAIT);
       // The demo compares all that is cached with the table: the next write ends a rollback.
       await rename(id, before);
     } finally {
-      await node.close();
-      await store.close();
-      await source.close();
+      await service.close();
     }
   });
 
@@ -230,7 +253,7 @@ describe('all regions are there', () => {
     expect(await agent.end('SIGTERM')).toBe(0);
   });
 
-  it('dead-letters show, list and replay', async () => {
+  it.concurrent('dead-letters show, list and replay', async () => {
     const id = quiet[2]!;
     await admin.query(
       `insert into tidemark.versions values ($1, nextval('tidemark.version_seq'), pg_current_xact_id(), now(), false)`,
@@ -262,17 +285,12 @@ describe('while a region is cut off', () => {
   let invalidated: Version;
   beforeAll(() => demo.cut('eu-west'));
 
-  it('commands that look say so, show the rest, and take no longer than they may', async () => {
-    // A few at a time, as an operator would.
-    const [status, lag] = await Promise.all([
+  it.concurrent('commands that look say so, show the rest, and take no longer than they may', async () => {
+    const [status, lag, doctor, inspect, trace, letters, postgres] = await Promise.all([
       demo.json<MeshView>('status', ...TIMEOUT),
       demo.json<Pick<MeshView, 'pairs'>>('lag', ...TIMEOUT),
-    ]);
-    const [doctor, inspect] = await Promise.all([
       demo.json<{ findings: readonly Finding[] }>('doctor', ...TIMEOUT),
       demo.json<KeyView>('inspect', key(quiet[0]!), ...TIMEOUT),
-    ]);
-    const [trace, letters, postgres] = await Promise.all([
       demo.json<KeyTimeline>('trace', key(quiet[0]!), ...TIMEOUT),
       demo.json<MeshLetters>('dead-letters', 'show', ...TIMEOUT),
       demo.tidemark('postgres', 'status', '--regions', demo.dir, '--json'),
