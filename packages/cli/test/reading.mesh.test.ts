@@ -1,8 +1,8 @@
-import { keyspace } from '@tidemark/core';
+import { group, keyspace, memberPrefix, pointerKey } from '@tidemark/core';
 import { askNodes, type KeyTimeline, type KeyView, openMesh } from '@tidemark/inspect';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { run } from './run.ts';
-import { type Id, IDS, items, ThreeRegions } from './three-regions.ts';
+import { type Id, IDS, items, ThreeRegions, WAIT } from './three-regions.ts';
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
@@ -98,6 +98,40 @@ describe('inspect', () => {
       meta: { epoch: 1 },
     });
   });
+
+  it('says of which generation a member of a group is, and which one its pointer names', async () => {
+    const prices = group<{ readonly sku: 'int' }, number>({ name: 'price', params: { sku: 'int' } });
+    const { node, store, close } = await regions.join('us', { keyspaces: [], groups: [prices] });
+    const staged = (price: number) => node.stage(prices, [[{ sku: 7 }, price]]);
+    const first = await staged(10);
+    await node.swap(prices, first);
+    expect(await (await node.view(prices)).get({ sku: 7 })).toBe(10);
+    const second = await staged(20);
+    await node.swap(prices, second);
+    const generationIn = async (key: string): Promise<string | null | undefined> =>
+      storeOf((await json<KeyView>('inspect', key, '--region', 'us')).data, 'us').value?.generation;
+    const member = (generation: string): string => `${memberPrefix('price', generation)}:7`;
+    // The view of the new one has its pointer and its members cached; those of the old one stay.
+    const keys = [pointerKey('price'), member(second), member(first)];
+    await vi.waitFor(async () => {
+      expect(await (await node.view(prices)).get({ sku: 7 })).toBe(20);
+      const { records } = await store.read(keys);
+      expect(records.map((record) => record?.value !== null && record?.value !== undefined)).toEqual([
+        true,
+        true,
+        true,
+      ]);
+      expect(JSON.parse(Buffer.from(records[0]!.value!.data!).toString())).toMatchObject({
+        generation: second,
+      });
+    }, WAIT);
+    const shown: (string | null | undefined)[] = [];
+    for (const key of keys) shown.push(await generationIn(key));
+    expect(shown).toEqual([second, second, first]);
+    const { out } = await run('inspect', pointerKey('price'), ...regions.place, '--region', 'us');
+    expect(out).toMatch(new RegExp(`us\\n {2}record .*\\n {2}value +1\\.\\d+, .* of generation ${second}, `));
+    await close();
+  });
 });
 
 describe('hostile keys', () => {
@@ -113,7 +147,7 @@ describe('hostile keys', () => {
     ['with a megabyte of text under a digest', 'shop', 'lorem ipsum '.repeat(90_000)],
     ['with nothing in it', '', ''],
   ])('%s can be read, listed and inspected by their key', async (_, site, words) => {
-    const { node, store, close } = await regions.join('us', [searches]);
+    const { node, store, close } = await regions.join('us', { keyspaces: [searches] });
     const key = searches.key({ site, words });
     expect(key.length).toBeLessThan(200);
     await vi.waitFor(async () => {

@@ -200,8 +200,11 @@ export class ThreeRegions {
   }
 
   /** Another process of the region, which offers no roles. */
-  join(id: Id, keyspaces: NodeOptions<SqlExecutor, SqlExecutor>['keyspaces']): Promise<MeshMember> {
-    return this.#open(id, { keyspaces, roles: { relay: false, applier: false } });
+  join(
+    id: Id,
+    own: Pick<NodeOptions<SqlExecutor, SqlExecutor>, 'keyspaces' | 'groups'>,
+  ): Promise<MeshMember> {
+    return this.#open(id, { ...own, roles: { relay: false, applier: false } });
   }
 
   /** Ends the region's only process. */

@@ -300,7 +300,7 @@ describe('a process that starts', () => {
       { key: 'item:12', reads: 40 },
       { key: 'item:900001', reads: 30 }, // The region has it not.
     ]);
-    const { node } = await mesh.join('eu', [counted]);
+    const { node } = await mesh.join('eu', { keyspaces: [counted] });
     // A busy machine may make its store late.
     await vi.waitFor(async () => expect(await node.preload(100)).toBe(2), WAIT);
     expect(node.peek(counted, { id: 11 })).toMatchObject({ id: 11 });
