@@ -27,25 +27,56 @@ export interface ReceivedSpan extends Omit<OtlpSpan, 'attributes'> {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-interface TracesRequest {
-  readonly resourceSpans: readonly {
+interface OtlpPoint {
+  readonly attributes: readonly { readonly key: string; readonly value: Value }[];
+}
+
+const KINDS = ['sum', 'gauge', 'histogram'] as const;
+type Kind = (typeof KINDS)[number];
+type OtlpMetric = { readonly name: string; readonly unit?: string } & {
+  readonly [kind in Kind]?: { readonly dataPoints: readonly OtlpPoint[] };
+};
+
+/** A metric as it came over the wire, in the last export that had it. */
+export interface ReceivedMetric {
+  readonly service: string | undefined;
+  readonly kind: Kind;
+  readonly unit: string;
+  /** Labels of each series. */
+  readonly series: readonly Readonly<Record<string, string>>[];
+}
+
+/** One of a trace exporter, or of a metric exporter. */
+interface ExportRequest {
+  readonly resourceSpans?: readonly {
     readonly scopeSpans: readonly { readonly spans: readonly OtlpSpan[] }[];
+  }[];
+  readonly resourceMetrics?: readonly {
+    readonly resource: { readonly attributes: OtlpSpan['attributes'] };
+    readonly scopeMetrics: readonly { readonly metrics: readonly OtlpMetric[] }[];
   }[];
 }
 
-/** An OTLP/HTTP collector: keeps the spans that any exporter sends to it as JSON. */
+/** An OTLP/HTTP collector: keeps the spans and metrics that any exporter sends to it as JSON. */
 export class OtlpReceiver {
   readonly spans: ReceivedSpan[] = [];
+  /** By name. */
+  readonly metrics = new Map<string, ReceivedMetric>();
   readonly #server = createServer((request, response) => {
     void (async () => {
-      const body = (await json(request)) as Partial<TracesRequest>;
-      const spans =
-        body.resourceSpans?.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)) ?? [];
-      for (const span of spans) {
-        const attributes = Object.fromEntries(
-          span.attributes.map(({ key, value }) => [key, String(Object.values(value)[0])]),
-        );
-        this.spans.push({ ...span, attributes });
+      const { resourceSpans = [], resourceMetrics = [] } = (await json(request)) as ExportRequest;
+      // As the protocol has it: each signal has its address.
+      const expected = resourceMetrics.length > 0 ? '/v1/metrics' : '/v1/traces';
+      if (request.url !== expected) return void response.writeHead(404).end();
+      for (const span of resourceSpans.flatMap((each) => each.scopeSpans.flatMap(({ spans }) => spans)))
+        this.spans.push({ ...span, attributes: named(span.attributes) });
+      for (const { resource, scopeMetrics } of resourceMetrics) {
+        const { 'service.name': service } = named(resource.attributes);
+        for (const { name, unit = '', ...data } of scopeMetrics.flatMap(({ metrics }) => metrics)) {
+          const kind = KINDS.find((each) => data[each])!;
+          const series = data[kind]!.dataPoints.map(({ attributes }) => named(attributes));
+          this.metrics.set(name, { service, kind, unit, series });
+        }
       }
       response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
     })();
@@ -62,6 +93,10 @@ export class OtlpReceiver {
     this.#server.close();
     await once(this.#server, 'close');
   }
+}
+
+function named(attributes: OtlpSpan['attributes']): Record<string, string> {
+  return Object.fromEntries(attributes.map(({ key, value }) => [key, String(Object.values(value)[0])]));
 }
 
 /** Spans as an indented tree, each parent's children in the order of their begin; a line is what `line` makes of one. */

@@ -14,7 +14,7 @@ const REGIONS = ['us-east', 'eu-west', 'ap-south'] as const;
 const KEY = 'item:1';
 
 const receiver = new OtlpReceiver();
-let sdk: Sdk;
+let sdk: Sdk | null;
 let regions: Regions;
 let nodes: Map<string, OpenNode>;
 
@@ -41,7 +41,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await regions.close();
-  await sdk.stop();
+  await sdk?.stop();
   await receiver.close();
   delete process.env['OTEL_BSP_SCHEDULE_DELAY'];
 });
@@ -216,7 +216,7 @@ it('keys are in no span in plain text, and in no metric, whatever happened', asy
   });
   expect(receiver.spans.length).toBeGreaterThan(30);
   expect(receiver.spans.filter((span) => isKey.test(JSON.stringify(span)))).toEqual([]);
-  const metrics = await (await fetch(sdk.metricsUrl!)).text();
+  const metrics = await (await fetch(sdk!.metricsUrl!)).text();
   expect(metrics).toContain('tidemark_reads_total{');
   const labels = [...metrics.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => ({
     name,
@@ -225,3 +225,56 @@ it('keys are in no span in plain text, and in no metric, whatever happened', asy
   const hashes = [1, 2, 3, 4].map((id) => hashKey(`item:${id}`));
   expect(labels.filter(({ value }) => isKey.test(value) || hashes.includes(value))).toEqual([]);
 }, 60_000);
+
+/** What the page says of metrics: labels, without region and node, by name. */
+function metricsOf(page: string): Map<string, readonly string[]> {
+  const codes = (cell = ''): string[] => [...cell.matchAll(/`([\w.]+)`/g)].map(([, code]) => code!);
+  const table = page.slice(page.indexOf('| metric |'), page.indexOf('Loads avoided')).trim();
+  const documented = new Map<string, readonly string[]>();
+  let before: readonly string[] = [];
+  for (const row of table.split('\n').slice(2)) {
+    const [, names, labels = ''] = row.split('|');
+    const [first = '', ...others] = codes(names);
+    before = [...(labels.includes('the same') ? before : []), ...codes(labels)];
+    // `tidemark.a.b`, `.c` is `tidemark.a.b` and `tidemark.a.c`.
+    for (const name of [first, ...others])
+      documented.set(name.startsWith('.') ? first.replace(/\.[^.]+$/, name) : name, before);
+  }
+  return documented;
+}
+
+it('metrics are sent by OTLP, what is left at the end: every one of the page comes, with its labels', async () => {
+  // What this mesh has no cause to tell.
+  const { record } = otelTelemetry({ region: 'eu-west', node: 'by hand' });
+  record({ type: 'read', keyspace: 'item', tier: 'l1', why: 'stale' });
+  record({ type: 'age', keyspace: 'item', ms: 10 });
+  record({ type: 'breaker', of: 'store', name: '0', open: false });
+  const at = { region: 'eu-west', tier: 'l2', times: 1 } as const;
+  for (const outcome of ['consistent', 'late'] as const)
+    record({ type: 'verified', ...at, ageMs: 1_000, outcome });
+  record({ type: 'finding', ...at, kind: 'stale' });
+  const warmed = { keys: 1, filled: 1, refused: 0, bytes: 1, coverage: 1, speed: 1 };
+  record({ type: 'warmup', ...warmed, hitRate: 1 });
+  const served = await (await fetch(sdk!.metricsUrl!)).text();
+  await sdk!.stop();
+  sdk = null;
+  const { metrics } = receiver;
+  const documented = metricsOf(await readFile(PAGE, 'utf8'));
+  expect([...metrics.keys()].toSorted()).toEqual([...documented.keys()].toSorted());
+  for (const [name, { service, kind, unit, series }] of metrics) {
+    expect([name, service]).toEqual([name, 'test']);
+    if (/\.(?:duration|ttl|age|bound|staleness_bound)$/.test(name)) expect([name, unit]).toEqual([name, 's']);
+    // The page says how Prometheus has the same.
+    const counted = kind === 'sum' ? '_total' : '';
+    const type = kind === 'sum' ? 'counter' : kind;
+    expect(served).toContain(`# TYPE ${name.replaceAll('.', '_')}${counted} ${type}\n`);
+    for (const { 'tidemark.region': region, 'tidemark.node': node, ...labels } of series) {
+      expect([name, region, node]).toEqual([name, expect.any(String), expect.any(String)]);
+      for (const label of Object.keys(labels))
+        expect(documented.get(name), name).toContain(label.replace('tidemark.', ''));
+    }
+  }
+  const readers = metrics.get('tidemark.reads')!.series.map((labels) => labels['tidemark.region']);
+  expect(readers).toEqual(expect.arrayContaining([...REGIONS]));
+  expect(JSON.stringify([...metrics])).not.toMatch(/\bitem:\w/);
+});
