@@ -60,13 +60,8 @@ export interface LinkNow {
   readonly ways: readonly WayNow[];
 }
 
-/** What the services' nodes of a region say of themselves. */
-export interface NodesNow {
-  readonly region: string;
-  /** When they were asked, ms since 1970. */
-  readonly atMs: number;
-  /** Sums of all nodes that answered, since they started. */
-  readonly nodes: number;
+/** What a service's node counts, since it started. */
+export interface NodeCounts {
   readonly reads: number;
   readonly l1Hits: number;
   readonly l2Hits: number;
@@ -75,6 +70,14 @@ export interface NodesNow {
   readonly l1Bytes: number;
   readonly staleServes: number;
   readonly fillsRefused: number;
+}
+
+/** What the services' nodes of a region say of themselves: sums of all that answered. */
+export interface NodesNow extends NodeCounts {
+  readonly region: string;
+  /** When they were asked, ms since 1970. */
+  readonly atMs: number;
+  readonly nodes: number;
 }
 
 /** A key and about how often it was read lately in each region, in the order of `Hello.regions`. */

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { type NodeCounts, RegionCounts } from './node-counts.ts';
+import { type CountingNode, RegionCounts } from './node-counts.ts';
 
-function counts(node: string, reads: number, l1Hits: number, l2Hits = 0): NodeCounts {
+function counts(node: string, reads: number, l1Hits: number, l2Hits = 0): CountingNode {
   return {
     node,
     reads,

@@ -1,16 +1,8 @@
-import type { NodesNow } from './api.ts';
+import type { NodeCounts, NodesNow } from './api.ts';
 
-/** Counters of one node, as it answered. */
-export interface NodeCounts {
+/** One node, as it answered. */
+export interface CountingNode extends NodeCounts {
   readonly node: string;
-  readonly reads: number;
-  readonly l1Hits: number;
-  readonly l2Hits: number;
-  readonly loads: number;
-  readonly l1Entries: number;
-  readonly l1Bytes: number;
-  readonly staleServes: number;
-  readonly fillsRefused: number;
 }
 
 /** What a region's nodes did since the answers before. */
@@ -25,7 +17,7 @@ const NO_STEP: NodesStep = { hitRate: null, readsPerS: null };
 /** Sums up what a region's nodes say, and what they did since they said it last. */
 export class RegionCounts {
   readonly #region: string;
-  #before: ReadonlyMap<string, NodeCounts> = new Map();
+  #before: ReadonlyMap<string, CountingNode> = new Map();
   #beforeMs = 0;
   now: NodesNow | null = null;
   step: NodesStep = NO_STEP;
@@ -35,15 +27,14 @@ export class RegionCounts {
   }
 
   /** `monoMs` is for rates, `atMs` for people. */
-  take(answers: readonly NodeCounts[], atMs: number, monoMs: number): void {
+  take(answers: readonly CountingNode[], atMs: number, monoMs: number): void {
     if (answers.length === 0) {
       this.now = null;
       this.step = NO_STEP;
       this.#before = new Map();
       return;
     }
-    const sum = (name: Exclude<keyof NodeCounts, 'node'>): number =>
-      answers.reduce((total, each) => total + each[name], 0);
+    const sum = (name: keyof NodeCounts): number => answers.reduce((total, each) => total + each[name], 0);
     this.now = {
       region: this.#region,
       atMs,
@@ -63,7 +54,7 @@ export class RegionCounts {
   }
 
   /** A node that is new, or began anew, has no step yet: its counters would look like a burst. */
-  #stepTo(answers: readonly NodeCounts[], ms: number): NodesStep {
+  #stepTo(answers: readonly CountingNode[], ms: number): NodesStep {
     let [reads, hits, both] = [0, 0, 0];
     for (const each of answers) {
       const before = this.#before.get(each.node);

@@ -1,12 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { keyspace, noTelemetry, type SqlExecutor, startNode, type TidemarkNode } from '@tidemark/core';
 import { type Mesh, openMesh } from '@tidemark/inspect';
 import { natsBus } from '@tidemark/nats';
 import { migrate, postgresSource, trackTable } from '@tidemark/postgres';
 import { redisStore } from '@tidemark/redis';
-import { type Proxy, startNats, startPostgres, startProxy, startRedis } from '@tidemark/testbed';
+import { byId, startRegionServers } from '@tidemark/testbed';
 import pg from 'pg';
 import { expect, vi } from 'vitest';
 
@@ -42,41 +39,27 @@ export interface Regions {
 }
 
 export async function startRegions(): Promise<Regions> {
-  const closing: (() => Promise<unknown>)[] = [];
+  const servers = await startRegionServers(IDS, { locations: PLACES });
+  const closing: (() => Promise<unknown>)[] = [servers.close];
   const kept = <T extends { close(): Promise<unknown> }>(each: T): T => {
     closing.unshift(() => each.close());
     return each;
   };
-  const perRegion = async <T>(work: (id: Id) => Promise<T>): Promise<Record<Id, T>> =>
-    Object.fromEntries(await Promise.all(IDS.map(async (id) => [id, await work(id)] as const))) as Record<
-      Id,
-      T
-    >;
-  const through = async (server: Parameters<typeof startProxy>[0]['target']): Promise<Proxy> =>
-    kept(await startProxy({ target: server }));
-  const [postgres, redis, nats] = await Promise.all([
-    startPostgres().then(kept),
-    perRegion(async () => through(kept(await startRedis()))),
-    perRegion(async (id) => through(kept(await startNats({ name: id })))),
-  ]);
-  const url = await postgres.createDatabase();
+  const { dir, endpoints } = servers;
+  const url = endpoints['us-east'].postgres;
   const admin = new pg.Pool({ connectionString: url, max: 2 });
   admin.on('error', () => {});
   closing.unshift(() => admin.end());
   await migrate(admin);
   await admin.query('create table items (id integer primary key, value text not null)');
   await trackTable(admin, { table: 'items', keyspace: items.name, keys: ['id'] });
-  const dir = await mkdtemp(join(tmpdir(), 'tidemark-console-'));
-  closing.push(() => rm(dir, { recursive: true }));
-  for (const id of IDS)
-    await writeFile(join(dir, `${id}.json`), JSON.stringify(regionFile(id, { url, redis, nats })));
-  const servers = Object.fromEntries(IDS.map((id) => [id, { servers: natsUrl(nats[id]) }]));
-  const nodes = await perRegion(async (region) => {
+  const natsServers = await byId(IDS, (id) => ({ servers: endpoints[id].nats }));
+  const nodes = await byId(IDS, async (region) => {
     const source = kept(
       postgresSource({ connectionString: url, connectTimeoutMs: 2_000, statementTimeoutMs: 4_000 }),
     );
-    const store = kept(await redisStore({ url: redisUrl(redis[region]), namespace: SOURCE }));
-    const bus = kept(await natsBus({ source: SOURCE, region, servers }));
+    const store = kept(await redisStore({ url: endpoints[region].redis, namespace: SOURCE }));
+    const bus = kept(await natsBus({ source: SOURCE, region, servers: natsServers }));
     return kept(
       await startNode({
         keyspaces: [items],
@@ -98,14 +81,8 @@ export async function startRegions(): Promise<Regions> {
     dir,
     mesh,
     nodes,
-    cut(id) {
-      redis[id].cut('blackhole');
-      nats[id].cut('blackhole');
-    },
-    heal(id) {
-      redis[id].heal();
-      nats[id].heal();
-    },
+    cut: servers.cut,
+    heal: servers.heal,
     async write(id, value) {
       await nodes['us-east'].write((tx) =>
         tx.query('insert into items values ($1, $2) on conflict (id) do update set value = excluded.value', [
@@ -117,30 +94,5 @@ export async function startRegions(): Promise<Regions> {
     async close() {
       for (const close of closing) await close();
     },
-  };
-}
-
-function redisUrl({ port }: Proxy): string {
-  return `redis://127.0.0.1:${port}`;
-}
-
-function natsUrl({ port }: Proxy): string {
-  return `nats://127.0.0.1:${port}`;
-}
-
-function regionFile(
-  id: Id,
-  at: {
-    readonly url: string;
-    readonly redis: Readonly<Record<Id, Proxy>>;
-    readonly nats: Readonly<Record<Id, Proxy>>;
-  },
-): object {
-  return {
-    id,
-    role: id === 'us-east' ? 'home' : 'replica',
-    location: PLACES[id],
-    endpoints: { redis: redisUrl(at.redis[id]), nats: natsUrl(at.nats[id]), postgres: at.url },
-    peers: IDS.filter((peer) => peer !== id).map((peer) => ({ id: peer, roundTripMs: 1 })),
   };
 }
