@@ -44,7 +44,7 @@ function findInOne({ region, redis }: RegionView): Finding[] {
       'redis-evicts',
       'warning',
       `it has evicted ${evictedKeys} keys since it started, and tidemarks may be among them`,
-      'give it more memory, or shorter TTLs',
+      'give it more memory, or shorter TTLs; then config resetstat, which begins to count anew',
     );
   }
   if (usedBytes !== null && maxBytes && usedBytes / maxBytes > FULL) {
