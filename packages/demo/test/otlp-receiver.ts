@@ -29,6 +29,9 @@ export interface ReceivedSpan extends Omit<OtlpSpan, 'attributes'> {
 
 interface OtlpPoint {
   readonly attributes: readonly { readonly key: string; readonly value: Value }[];
+  /** A histogram has neither. */
+  readonly asInt?: number | string;
+  readonly asDouble?: number;
 }
 
 const KINDS = ['sum', 'gauge', 'histogram'] as const;
@@ -44,6 +47,8 @@ export interface ReceivedMetric {
   readonly unit: string;
   /** Labels of each series. */
   readonly series: readonly Readonly<Record<string, string>>[];
+  /** Of the series with this label, or of the only one. */
+  value(label?: string, of?: string): number | undefined;
 }
 
 /** One of a trace exporter, or of a metric exporter. */
@@ -74,8 +79,14 @@ export class OtlpReceiver {
         const { 'service.name': service } = named(resource.attributes);
         for (const { name, unit = '', ...data } of scopeMetrics.flatMap(({ metrics }) => metrics)) {
           const kind = KINDS.find((each) => data[each])!;
-          const series = data[kind]!.dataPoints.map(({ attributes }) => named(attributes));
-          this.metrics.set(name, { service, kind, unit, series });
+          const points = data[kind]!.dataPoints;
+          const series = points.map(({ attributes }) => named(attributes));
+          const value = (label?: string, of?: string): number | undefined => {
+            const point =
+              points[series.findIndex((labels) => label === undefined || labels[`tidemark.${label}`] === of)];
+            return point && Number(point.asInt ?? point.asDouble);
+          };
+          this.metrics.set(name, { service, kind, unit, series, value });
         }
       }
       response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
