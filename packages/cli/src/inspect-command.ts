@@ -1,4 +1,12 @@
-import { type Duration, durationMs, formatPosition, formatVersion, jsonCodec } from '@tidemark/core';
+import {
+  compareVersions,
+  type Duration,
+  durationMs,
+  formatPosition,
+  formatVersion,
+  jsonCodec,
+  type Version,
+} from '@tidemark/core';
 import {
   inspectKey,
   type KeyNodes,
@@ -74,6 +82,7 @@ function storeRows(store: KeyStore): string[][] {
   return [
     ['record', record],
     ['value', value ? valueText(value) : 'none'],
+    ...(redis.beside ? [['beside', besideText(redis.beside, tidemark)]] : []),
     ...(value?.dependencies ?? []).map(({ key, version, tidemark: now }) => [
       'made from',
       `${shown(key)} at ${formatVersion(version)}, now ${now ? formatVersion(now) : 'not watched'}`,
@@ -135,6 +144,15 @@ function valueText({
   return `${formatVersion(version)}, ${what}${of}, cached ${span(ageMs)} ago, ${left}, schema ${schema}, scope ${scope}`;
 }
 
+/** What an older release reads, while two run. */
+function besideText(
+  { schema, version, leftMs }: NonNullable<KeyStore['redis']['beside']>,
+  tidemark: Version | null,
+): string {
+  const counts = tidemark !== null && compareVersions(version, tidemark) === 0;
+  return `${formatVersion(version)}, schema ${schema}, ${counts ? `for ${span(leftMs)}` : 'not served: it is not labelled with the tidemark'}`;
+}
+
 /** What the default codec reads, else base64. */
 function contentText(data: string | null): string {
   if (data === null) return 'absence';
@@ -160,7 +178,7 @@ export function addInspectCommand(root: Command): void {
     .addHelpText(
       'after',
       `${READING_CODES}
-A service of an older schemaVersion than the value's reads one that is kept beside it, which is not shown. L1s are those of the nodes that answer within a second.
+A service of an older schemaVersion than the value's reads the one that is kept beside it. L1s are those of the nodes that answer within a second.
 
 Examples:
   tidemark inspect product:12345 --regions regions/local --source shop

@@ -99,6 +99,24 @@ describe('inspect', () => {
     });
   });
 
+  it('shows what an older release reads beside a newer one’s value', async () => {
+    const release = (schemaVersion: number) =>
+      keyspace({ name: 'shape', params: { id: 'int' }, schemaVersion, load: async () => schemaVersion });
+    const [older, newer] = [release(1), release(2)];
+    const joined = await Promise.all([older, newer].map((each) => regions.join('us', { keyspaces: [each] })));
+    const [at1, at2] = joined.map(({ node }) => node);
+    expect([await at1!.get(older, { id: 1 }), await at2!.get(newer, { id: 1 })]).toEqual([1, 2]);
+    const { value, tidemark, redis } = storeOf(
+      (await json<KeyView>('inspect', 'shape:1', '--region', 'us')).data,
+      'us',
+    );
+    expect(value?.schema).toBe(2);
+    expect(redis.beside).toEqual({ schema: 1, version: tidemark, leftMs: expect.any(Number) });
+    const { out } = await run('inspect', 'shape:1', ...regions.place, '--region', 'us');
+    expect(out).toMatch(/beside +\d+\.\d+, schema 1, for /);
+    for (const { close } of joined) await close();
+  });
+
   it('says of which generation a member of a group is, and which one its pointer names', async () => {
     const prices = group<{ readonly sku: 'int' }, number>({ name: 'price', params: { sku: 'int' } });
     const { node, store, close } = await regions.join('us', { keyspaces: [], groups: [prices] });

@@ -1,6 +1,7 @@
-import { FormatError } from '@tidemark/core';
+import { FormatError, type Version } from '@tidemark/core';
 import type { StoreConnection } from './connection.ts';
 import type { KeyNames } from './key-names.ts';
+import { RECORD } from './record-bytes.ts';
 import { judgeForm, type RecordForm } from './record-form.ts';
 import { readBody } from './value-body.ts';
 
@@ -22,6 +23,15 @@ export interface RedisKeyFacts {
   readonly lease: Held | null;
   /** When Redis removes the history of earlier values; null when there is none. */
   readonly historyLeftMs: number | null;
+  /** A value that is kept beside the record's, for an older release. It counts while the record has its version. */
+  readonly beside: BesideFacts | null;
+}
+
+export interface BesideFacts {
+  readonly schema: number;
+  readonly version: Version;
+  /** When Redis removes it, ms from now. */
+  readonly leftMs: number;
 }
 
 /** What lies under a record's name, judged by its bytes alone. */
@@ -94,6 +104,17 @@ export function redisDiagnostics({ connection, names }: Parts): RedisDiagnostics
     return { form: 'corrupt', why: 'a large value whose bytes are not those that its record means' };
   }
 
+  async function besideFacts(key: string): Promise<BesideFacts | null> {
+    const name = names.beside(key);
+    const [bytes, leftMs] = await Promise.all([
+      connection.run(redis.getrangeBuffer(name, 0, RECORD.headerLength - 1).catch(notText)),
+      connection.run(redis.pttl(name)),
+    ]);
+    if (!bytes || bytes.length < RECORD.headerLength || bytes[0] !== RECORD.magic || leftMs < 0) return null;
+    const version = { era: bytes.readDoubleBE(20), n: bytes.readDoubleBE(28) };
+    return { schema: bytes.readDoubleBE(76), version, leftMs };
+  }
+
   return {
     records: (keys) => Promise.all(keys.map(facts)),
     async size() {
@@ -102,11 +123,12 @@ export function redisDiagnostics({ connection, names }: Parts): RedisDiagnostics
     },
     async key(key) {
       const name = names.record(key);
-      const [bytes, leftMs, lease, historyLeftMs] = await Promise.all([
+      const [bytes, leftMs, lease, historyLeftMs, beside] = await Promise.all([
         connection.run(redis.strlen(name)),
         connection.run(redis.pttl(name)),
         held(names.lease(key)),
         connection.run(redis.pttl(names.history(key))),
+        besideFacts(key),
       ]);
       return {
         name,
@@ -114,6 +136,7 @@ export function redisDiagnostics({ connection, names }: Parts): RedisDiagnostics
         leftMs: leftMs < 0 ? null : leftMs,
         lease,
         historyLeftMs: historyLeftMs < 0 ? null : historyLeftMs,
+        beside,
       };
     },
     role: (role) => held(names.role(role)),
