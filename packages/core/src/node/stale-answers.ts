@@ -49,17 +49,19 @@ export class StaleAnswers {
     const { runtime } = this.#options;
     const { softTimeoutMs, hardTimeoutMs } = miss.keyspace;
     const softMs = Math.min(softTimeoutMs, hardTimeoutMs);
-    const stale = (): ServedResult | null => this.#stale(miss, answer, consistency);
+    const beganMs = runtime.monoMs();
+    const stale = (): Promise<ServedResult | null> => this.#stale(miss, answer, consistency);
     try {
       const soon = await within(runtime, softMs, loading);
       if (soon !== LATE) return soon;
-      const instead = stale();
+      const instead = await stale();
       if (instead) return instead;
-      const inTime = await within(runtime, hardTimeoutMs - softMs, loading);
+      const leftMs = Math.max(0, hardTimeoutMs - (runtime.monoMs() - beganMs));
+      const inTime = await within(runtime, leftMs, loading);
       if (inTime !== LATE) return inTime;
       throw new LoadTimeoutError(miss.key, hardTimeoutMs, 'hardTimeout');
     } catch (error) {
-      const instead = stale();
+      const instead = await stale();
       if (instead) return instead;
       throw error;
     } finally {
@@ -67,9 +69,13 @@ export class StaleAnswers {
     }
   }
 
-  #stale(miss: Miss, answer: L2Answer | null, consistency: CacheConsistency): ServedResult | null {
+  async #stale(
+    miss: Miss,
+    answer: L2Answer | null,
+    consistency: CacheConsistency,
+  ): Promise<ServedResult | null> {
     if (miss.keyspace.staleIfErrorMs === 0) return null;
-    const found = this.#l1.lastResort(miss.key, consistency) ?? this.#inL2(miss, answer, consistency);
+    const found = this.#l1.lastResort(miss.key, consistency) ?? (await this.#inL2(miss, answer, consistency));
     if (!found) return null;
     this.#counters.staleServes += 1;
     const { telemetry } = this.#options;
@@ -84,8 +90,15 @@ export class StaleAnswers {
     return { ...found, why: found.why === 'unproven' ? 'unproven' : 'stale-if-error' };
   }
 
-  #inL2(miss: Miss, answer: L2Answer | null, consistency: CacheConsistency): ServedResult | null {
-    const found = answer && this.#l2.judge(miss, answer, consistency, true);
-    return found && typeof found === 'object' ? found : null;
+  async #inL2(
+    miss: Miss,
+    answer: L2Answer | null,
+    consistency: CacheConsistency,
+  ): Promise<ServedResult | null> {
+    if (!answer) return null;
+    // What was there at the miss may have been invalidated since: the load took its time.
+    const latest = await this.#l2.ask(miss);
+    const found = this.#l2.judge(miss, latest ?? answer, consistency, true);
+    return typeof found === 'object' ? found : null;
   }
 }
