@@ -1,19 +1,22 @@
+import type { NodeAnswer } from '@tidemark/core';
 import { askNodes, keyTimeline, type Mesh } from '@tidemark/inspect';
 import { MENDS, type Suspicion, type VerifierFinding } from './finding.ts';
 import { mergeTimeline } from './timeline.ts';
 
 /** Findings whose history is still being gathered; those on top are told without. */
 const WAITING_MAX = 100;
+/** Findings whose histories are gathered at once: nodes are waited for once, and answer few questions a second. */
+const TOGETHER_MAX = 8;
 const SINCE_MS = 600_000;
 const MESSAGES_MAX = 20_000;
 const NODES_WAIT_MS = 600;
 
-/** Tells findings one after the other, each with its key's history in all regions. */
+/** Tells findings in their order, each with its key's history in all regions. */
 export class Narrator {
   readonly #mesh: Mesh;
   readonly #onFinding: (finding: VerifierFinding) => void;
-  #telling: Promise<void> = Promise.resolve();
-  #waiting = 0;
+  readonly #waiting: VerifierFinding[] = [];
+  #telling: Promise<void> | null = null;
 
   constructor(mesh: Mesh, onFinding: (finding: VerifierFinding) => void) {
     this.#mesh = mesh;
@@ -22,16 +25,12 @@ export class Narrator {
 
   tell(suspicion: Suspicion): void {
     const finding = { ...suspicion, atMs: Date.now(), mend: MENDS[suspicion.kind], timeline: [] };
-    if (this.#waiting >= WAITING_MAX) {
+    if (this.#waiting.length >= WAITING_MAX) {
       this.#onFinding(finding);
       return;
     }
-    this.#waiting += 1;
-    this.#telling = this.#telling.then(async () => {
-      const timeline = await this.#timeline(suspicion.key);
-      this.#waiting -= 1;
-      this.#onFinding({ ...finding, timeline });
-    });
+    this.#waiting.push(finding);
+    this.#telling ??= this.#tellAll().finally(() => (this.#telling = null));
   }
 
   /** Resolves when all is told. */
@@ -39,14 +38,29 @@ export class Narrator {
     await this.#telling;
   }
 
-  async #timeline(key: string): Promise<VerifierFinding['timeline']> {
+  async #tellAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const some = this.#waiting.slice(0, TOGETHER_MAX);
+      const timelines = await this.#timelines([...new Set(some.map(({ key }) => key))]);
+      this.#waiting.splice(0, some.length);
+      for (const finding of some) this.#onFinding({ ...finding, timeline: timelines.get(finding.key)! });
+    }
+  }
+
+  async #timelines(keys: readonly string[]): Promise<ReadonlyMap<string, VerifierFinding['timeline']>> {
     const options = { sinceMs: SINCE_MS, messagesMax: MESSAGES_MAX };
-    const [timeline, ...answers] = await Promise.all([
-      keyTimeline(this.#mesh, key, options).catch(() => null),
-      ...this.#mesh.regions.map(({ region }) =>
-        askNodes(this.#mesh, region.id, { keys: [key] }, { waitMs: NODES_WAIT_MS }).catch(() => []),
-      ),
+    const [answers, ...timelines] = await Promise.all([
+      this.#askNodes(keys),
+      ...keys.map((key) => keyTimeline(this.#mesh, key, options).catch(() => null)),
     ]);
-    return mergeTimeline(timeline, answers.flat(), key, Date.now());
+    const nowMs = Date.now();
+    return new Map(keys.map((key, i) => [key, mergeTimeline(timelines[i] ?? null, answers, key, nowMs)]));
+  }
+
+  async #askNodes(keys: readonly string[]): Promise<readonly NodeAnswer[]> {
+    const answers = this.#mesh.regions.map(({ region }) =>
+      askNodes(this.#mesh, region.id, { keys }, { waitMs: NODES_WAIT_MS }).catch(() => []),
+    );
+    return (await Promise.all(answers)).flat();
   }
 }
