@@ -31,6 +31,11 @@ export class Suspects {
   readonly #waiting = new Map<string, Waiting>();
   readonly #told = new Set<string>();
 
+  /** Whether anything waits for its second look. */
+  get any(): boolean {
+    return this.#waiting.size > 0;
+  }
+
   /** What is to be looked at again now. */
   due(nowMs: number): readonly SecondLook[] {
     const looks = new Map<string, DueCheck[]>();

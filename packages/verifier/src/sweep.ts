@@ -159,6 +159,7 @@ class RegionSweep {
 
   /** Second looks at what was suspected, and at what was behind. */
   async #rest(): Promise<void> {
+    if (!this.#suspects.any && this.#behind.size === 0) return;
     const { signal } = this.#options;
     const waits = { ref: true, ...(signal && { signal }) };
     await pause(this.#behind.size > 0 ? CATCH_UP_MS : SECOND_LOOK_MS, undefined, waits).catch(() => {});
