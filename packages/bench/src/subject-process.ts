@@ -12,6 +12,8 @@ interface Waiter {
 }
 
 const STOP_MS = 3_000;
+/** As it is built, from its sources too: what compiles at its start measures itself. */
+const CHILD = fileURLToPath(new URL('../dist/child.js', import.meta.url));
 
 /** One subject in its own process, asked by messages. */
 export class SubjectProcess {
@@ -38,9 +40,8 @@ export class SubjectProcess {
 
   /** Starts a process and opens the subject in it. */
   static async open(message: OpenMessage): Promise<SubjectProcess> {
-    const isSource = import.meta.url.endsWith('.ts');
-    const child = fork(fileURLToPath(new URL(isSource ? './child.ts' : './child.js', import.meta.url)), {
-      execArgv: ['--expose-gc', ...(isSource ? ['--import', 'tsx', '--conditions', '@tidemark/source'] : [])],
+    const child = fork(CHILD, {
+      execArgv: ['--expose-gc'],
       // Some subjects write a line for each error; what fails here is answered.
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       serialization: 'advanced',

@@ -1,4 +1,5 @@
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
+import { ensureBuild } from '../../testbed/bin/bootstrap.mjs';
 import { coldStart } from '../src/mesh/cold-start.ts';
 import { propagationCross, propagationRegion } from '../src/mesh/propagation.ts';
 import { relayThroughput } from '../src/mesh/relay.ts';
@@ -8,6 +9,9 @@ import { warmup } from '../src/mesh/warmup.ts';
 import { writeOverhead, writeOverheadInMemory } from '../src/mesh/writes.ts';
 import type { Sample, Scenario } from '../src/scenario.ts';
 import { lostMessage } from '../src/scenarios/lost-message.ts';
+
+// Subjects are processes, which run what is built.
+beforeAll(ensureBuild);
 
 async function quickly(scenario: Scenario): Promise<Sample[]> {
   const context = { rounds: 1, quick: true, signal: new AbortController().signal, progress: () => {} };

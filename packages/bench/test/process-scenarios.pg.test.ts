@@ -1,4 +1,5 @@
-import { expect, it, vi } from 'vitest';
+import { beforeAll, expect, it, vi } from 'vitest';
+import { ensureBuild } from '../../testbed/bin/bootstrap.mjs';
 import type { Sample, Scenario } from '../src/scenario.ts';
 import { getMany } from '../src/scenarios/get-many.ts';
 import { l1Hit } from '../src/scenarios/l1-hit.ts';
@@ -15,6 +16,9 @@ vi.mock(import('../src/subjects.ts'), async (original) => {
   for (const each of subjects.PEERS) peers.add(each);
   return { ...subjects, PEERS: [] as unknown as typeof subjects.PEERS };
 });
+
+// Subjects are processes, which run what is built.
+beforeAll(ensureBuild);
 
 async function quickly(scenario: Scenario): Promise<Sample[]> {
   const context = { rounds: 1, quick: true, signal: new AbortController().signal, progress: () => {} };
