@@ -72,6 +72,7 @@ const EXPECTED: readonly string[] = [
   'batch-uninitialised',
   'record-value',
   'record-tombstone',
+  'record-beside',
   'read-l1-fresh',
   'read-l2-fresh',
   'read-l2-stale',

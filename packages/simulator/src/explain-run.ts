@@ -18,7 +18,16 @@ export function explainRun(result: RunResult): string {
 }
 
 /** The drawn options, those that are not as usual first to be seen. */
-export function describePlan({ profile, nodes, rows, endMs, knobs, operations, faults }: Plan): string[] {
+export function describePlan({
+  profile,
+  nodes,
+  rows,
+  releases,
+  endMs,
+  knobs,
+  operations,
+  faults,
+}: Plan): string[] {
   const { network, delivery } = knobs;
   return [
     `plan       ${profile}: ${nodes.length} regions of ${nodes.join(', ')} nodes, ${rows} rows, ${operations.length} operations in ${endMs} ms`,
@@ -26,7 +35,7 @@ export function describePlan({ profile, nodes, rows, endMs, knobs, operations, f
     `network    lan ${network.lanMs.join('-')} ms, wan ${network.wanMs.join('-')} ms, loss ${network.loss}, late ${network.tail} by ${network.tailMs} ms, repeated ${network.repeat}`,
     `streams    twice ${delivery.twice}, overtaking ${delivery.overtakes}, dropped ${delivery.dropped}, ${knobs.messagesMax} messages kept`,
     `store      ${knobs.partitions} partitions, ${knobs.store.entriesMax} entries, tombstones for ${knobs.store.tombstoneTtlMs} ms`,
-    `rows       ttl ${knobs.rows.ttlMs} ms, stale ${knobs.rows.staleMs} ms, on write ${knobs.rows.onWrite}, copies ${knobs.rows.copyOnWrite}`,
+    `rows       ttl ${knobs.rows.ttlMs} ms, stale ${knobs.rows.staleMs} ms, on write ${knobs.rows.onWrite}, copies ${knobs.rows.copyOnWrite}, releases ${releases.join(', ')}`,
     `source     replicas behind by ${knobs.replicaLagsMs.join(', ') || 'none'}, slow loads ${knobs.slowLoad} by ${knobs.slowLoadMs} ms`,
     `node       calls time out after ${knobs.callTimeoutMs} ms, loads after ${knobs.loadTimeoutMs} ms, pings every ${knobs.pingIntervalMs} ms, ${knobs.l1EntriesMax} L1 entries, sessions ${knobs.sessions ? 'on' : 'off'}`,
   ];

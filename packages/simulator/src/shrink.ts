@@ -87,6 +87,7 @@ function calmed({ knobs, rows, nodes }: Plan): Calmer[] {
     withKnobs({ sessions: false }),
     withKnobs({ l1EntriesMax: 64, loadConcurrencyMax: 32, leaseWaitMs: 2_000 }),
     (plan) => ({ ...plan, clocks: plan.clocks.map(() => ({ offsetMs: 0, rate: 1, wallSkewMs: 0 })) }),
+    (plan) => ({ ...plan, releases: plan.releases.slice(0, 1) }),
     ...(rows > 1 ? [(plan: Plan) => ({ ...plan, rows: 1 })] : []),
     ...(nodes.length > 1 ? [(plan: Plan) => ({ ...plan, nodes: nodes.slice(0, -1) })] : []),
     (plan) => ({ ...plan, nodes: plan.nodes.map(() => 1) }),

@@ -1,11 +1,19 @@
-import type { Value, Violation } from '@tidemark/checkers';
+import type { Violation } from '@tidemark/checkers';
 import { keyspaceOf, type Version } from '@tidemark/core';
 import type { EventLoop } from '../kernel/event-loop.ts';
 import type { Coverage } from '../run/coverage.ts';
 import type { CommitLog } from '../servers/commit-log.ts';
-import { rowKeyOf, valueOf } from '../run/rows.ts';
+import { type Released, rowKeyOf, valueOf } from '../run/rows.ts';
 
 const VIOLATIONS_MAX = 20;
+
+/** What a store was filled with. */
+interface Labelled {
+  readonly key: string;
+  readonly version: Version;
+  readonly schema: number;
+  readonly data: Uint8Array | null;
+}
 
 /** Collects what a run has shown to be broken, and knows what was really committed. */
 export class Judge {
@@ -31,12 +39,22 @@ export class Judge {
       this.violations.push({ ...violation, atMs: this.#loop.nowMs });
   }
 
-  /** Integrity: what was read was committed. */
+  /** Integrity: what was read was committed, and is of the reader's own release. */
   value(
     { region, name }: { readonly region: string; readonly name: string },
     key: string,
-    value: Value | null,
+    value: Released | null,
+    release: number,
   ): void {
+    if (value && value.release !== release) {
+      this.violated({
+        invariant: 'integrity',
+        key,
+        region,
+        process: name,
+        what: `read what release ${value.release} encoded, but is of release ${release}`,
+      });
+    }
     if (value && !this.#log.of(key, value.write)) {
       this.violated({
         invariant: 'integrity',
@@ -54,10 +72,19 @@ export class Judge {
   }
 
   /** I1: a label may be too old, never too new; and what the source has forgotten bears no label of now. */
-  label(region: string, key: string, version: Version, data: Uint8Array | null): void {
-    if (keyspaceOf(key) !== 'row') return;
-    const value = valueOf(data);
+  label(region: string, { key, version, schema, data }: Labelled): void {
+    const value = keyspaceOf(key) === 'row' || keyspaceOf(key) === 'copy' ? valueOf(data) : null;
     if (!value) return;
+    if (value.release !== schema) {
+      this.violated({
+        invariant: 'integrity',
+        key,
+        region,
+        process: region,
+        what: `labels what release ${value.release} encoded as of release ${schema}`,
+      });
+    }
+    if (keyspaceOf(key) !== 'row') return;
     const commit = this.#log.of(rowKeyOf(key), value.write);
     if (!commit) {
       this.violated({

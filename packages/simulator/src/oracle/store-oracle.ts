@@ -75,20 +75,20 @@ export class StoreOracle {
 
   filled(fill: Fill, verdict: FillVerdict): void {
     this.#judge.coverage.note(`fill-${verdict}`);
-    const { key, version, lease } = fill;
+    const { key, version, schema, data, lease } = fill;
     if (lease !== null) this.released(key, lease);
     if (verdict !== 'admitted' || !version) return;
     const told = this.#told.get(key);
     if (told && compareVersions(version, told) < 0) {
       this.#violated('I1', key, `admitted a fill of ${show(version)} after it was told of ${show(told)}`);
     }
-    this.#judge.label(this.#store.region, key, version, fill.data);
+    this.#judge.label(this.#store.region, { key, version, schema, data });
     // Other numbers bind nobody: a replica may not have them.
     if (this.#judge.minted(key, version)) this.#raise(key, version);
   }
 
-  /** What the store shows to a reader. */
-  answered(keys: readonly string[], { meta, records }: StoreAnswer): void {
+  /** What the store shows to a reader; with a schema version when it asks for what may be beside another release's. */
+  answered(keys: readonly string[], { meta, records }: StoreAnswer, schema?: number): void {
     if (meta) this.shows(meta);
     else this.#leases.clear();
     for (const [i, key] of keys.entries()) {
@@ -96,6 +96,7 @@ export class StoreOracle {
       this.#judge.coverage.note(
         record ? (record.value ? 'record-value' : 'record-tombstone') : 'record-absent',
       );
+      if (record?.value && record.value.schema === schema) this.#judge.coverage.note('record-beside');
       const told = this.#told.get(key);
       if (!meta || !record?.value || !told || !isServable(meta, record)) continue;
       if (compareVersions(record.value.version, told) < 0) {

@@ -58,6 +58,13 @@ export const PROFILES: readonly { readonly weight: number; readonly profile: Pro
   },
 ];
 
+/** Rolled out, rolled back, and one deploy into another. */
+const RELEASES: readonly (readonly number[])[] = [
+  [1, 2],
+  [2, 1],
+  [1, 2, 3],
+];
+
 /** Faults that can't happen to the source, or that need something that the run has not. */
 function possible(kind: FaultKind, knobs: Knobs, regions: number): boolean {
   if (kind === 'replica-stall' || kind === 'replica-down') return knobs.replicaLagsMs.length > 0;
@@ -82,7 +89,7 @@ export function drawPlan(seed: number, only: readonly FaultKind[] = FAULT_KINDS)
   const operations = drawOperations(draw, profile, endMs);
   const kinds = drawKinds(draw, only).filter((kind) => possible(kind, knobs, regions));
   const faults = drawFaults(draw, kinds, profile, endMs, operations);
-  return {
+  const plan = {
     seed,
     profile: profile.name,
     nodes,
@@ -95,6 +102,8 @@ export function drawPlan(seed: number, only: readonly FaultKind[] = FAULT_KINDS)
       .sort((a, b) => a.atMs - b.atMs),
     faults,
   };
+  // Drawn last, so that all else of a seed is as it is without them.
+  return { ...plan, releases: draw.mostly([1], RELEASES) };
 }
 
 function pickProfile(draw: Draw): Profile {

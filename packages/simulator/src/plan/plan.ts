@@ -108,6 +108,11 @@ export interface Plan {
   readonly nodes: readonly number[];
   readonly clocks: readonly ClockPlan[];
   readonly rows: number;
+  /**
+   * Schema versions of the service's releases, as they follow each other at a place: neighbours are one apart, and who
+   * comes after a crash is of the next one, as while a deploy rolls.
+   */
+  readonly releases: readonly number[];
   /** When everything is healed, ms. */
   readonly endMs: number;
   readonly knobs: Knobs;

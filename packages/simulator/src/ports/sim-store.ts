@@ -38,7 +38,7 @@ export class SimStore implements Store {
   read(keys: readonly string[], schema?: number): Promise<StoreAnswer> {
     return this.#call('read', async () => {
       const answer = await this.#server.memory.read(keys, schema);
-      this.#oracle.answered(keys, answer);
+      this.#oracle.answered(keys, answer, schema);
       return answer;
     });
   }

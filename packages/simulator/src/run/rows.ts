@@ -15,7 +15,13 @@ export interface RowKnobs {
 }
 
 type ById = { readonly id: 'int' };
-export type RowKeyspace = Keyspace<ById, Value, MemoryDb>;
+
+/** A value as one release of the service makes it: it says which. */
+export interface Released extends Value {
+  readonly release: number;
+}
+
+export type RowKeyspace = Keyspace<ById, Released, MemoryDb>;
 
 export interface Keyspaces {
   /** One value for each row. */
@@ -33,21 +39,28 @@ export interface Price {
 export const PRICES = group<ById, Price>({ name: 'price', params: { id: 'int' } });
 export const PRICE_IDS = [{ id: 0 }, { id: 1 }, { id: 2 }] as const;
 
-/** What the simulated service caches. `pause` is a loader that takes its time between reading and returning. */
-export function keyspaces(knobs: RowKnobs, pause: () => Promise<void>): Keyspaces {
+/**
+ * What a release of the simulated service caches. `pause` is a loader that takes its time between reading and returning.
+ */
+export function keyspaces(knobs: RowKnobs, release: number, pause: () => Promise<void>): Keyspaces {
   const { ttlMs, staleMs, negativeTtlMs } = knobs;
-  const times = { ttl: ttlMs, staleWhileRevalidate: staleMs, negativeTtl: negativeTtlMs };
-  const load = async ({ id }: { id: number }, { db }: LoadContext<MemoryDb>): Promise<Value | null> => {
+  const common = {
+    params: { id: 'int' },
+    schemaVersion: release,
+    ttl: ttlMs,
+    staleWhileRevalidate: staleMs,
+    negativeTtl: negativeTtlMs,
+  } as const;
+  const load = async ({ id }: { id: number }, { db }: LoadContext<MemoryDb>): Promise<Released | null> => {
     const [row, settings] = await Promise.all([db.get<Row>(`row:${id}`), db.get<Row>(SETTINGS_ROW)]);
     await pause();
-    return row && { counter: row.counter, write: row.write, settings: settings?.counter ?? 0 };
+    return row && { counter: row.counter, write: row.write, settings: settings?.counter ?? 0, release };
   };
   return {
-    row: keyspace({ name: 'row', params: { id: 'int' }, ...times, onWrite: knobs.onWrite, load }),
+    row: keyspace({ name: 'row', ...common, onWrite: knobs.onWrite, load }),
     copy: keyspace({
       name: 'copy',
-      params: { id: 'int' },
-      ...times,
+      ...common,
       onWrite: knobs.copyOnWrite,
       dependsOn: ({ id }) => [`row:${id}`],
       load,
@@ -65,6 +78,6 @@ export function rowKeyOf(key: string): string {
   return key.replace('copy:', 'row:');
 }
 
-export function valueOf(data: Uint8Array | null): Value | null {
-  return data && (JSON.parse(Buffer.from(data).toString()) as Value | null);
+export function valueOf(data: Uint8Array | null): Released | null {
+  return data && (JSON.parse(Buffer.from(data).toString()) as Released | null);
 }

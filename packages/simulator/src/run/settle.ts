@@ -1,7 +1,7 @@
 import type { FinalLine, Value } from '@tidemark/checkers';
 import { isSameValue, type Workload } from './workload.ts';
-import { rowKeyOf, SETTINGS_ROW, valueOf } from './rows.ts';
-import type { Running, World } from './world.ts';
+import { type Released, rowKeyOf, SETTINGS_ROW, valueOf } from './rows.ts';
+import type { Running, WatchedStore, World } from './world.ts';
 
 const STEP_MS = 100;
 /** A store keeps so many tidemarks for each value that it may keep. */
@@ -83,54 +83,75 @@ async function firstWrong(world: World, quietSinceMs: number): Promise<string | 
     const closedMs = world.loop.nowMs - running.node.stats().stalenessBoundMs / running.life.clock.rate;
     if (!(closedMs > quietSinceMs)) return `${name} can't prove that it knows everything`;
     for (const [key, value] of running.node.l1Entries()) {
-      if (!isSameValue(value as Value | null, truth(world, rowKeyOf(key))))
-        return `L1 of ${name} holds an old ${key}`;
+      const held = value as Released | null;
+      if (!isSameValue(held, truth(world, rowKeyOf(key)))) return `L1 of ${name} holds an old ${key}`;
+      // Members of a group are the same for every release.
+      const isRow = rowKeyOf(key).startsWith('row:');
+      if (isRow) world.judge.value(running.life, rowKeyOf(key), held, running.release);
     }
   }
   for (const [region, stores] of world.stores) {
     for (const { server } of stores) {
-      const keys: string[] = [];
-      for await (const page of server.memory.keys()) keys.push(...page);
-      const { meta, records, nowMs } = await server.memory.read(keys);
-      if (!meta) return `the store of ${region} is empty`;
-      const last = world.source.database.horizon();
-      if (meta.horizon.era < last.era) return `the store of ${region} is of an older era`;
-      for (const [i, key] of keys.entries()) {
-        const record = records[i]!;
-        if (!key.startsWith('row:') || !record?.value) continue;
-        const { value, tidemark } = record;
-        const servable =
-          value.version.era === tidemark.era &&
-          value.version.n >= tidemark.n &&
-          value.version.era >= meta.horizon.era &&
-          value.epoch >= meta.epoch &&
-          value.scope >= (meta.scopes.get('row') ?? 0) &&
-          nowMs < value.filledAtMs + value.freshMs + value.staleMs;
-        if (servable && !isSameValue(valueOf(value.data), truth(world, key)))
-          return `L2 of ${region} holds an old ${key}`;
-      }
+      const wrong = await firstWrongIn(world, server, region);
+      if (wrong) return wrong;
+    }
+  }
+  return null;
+}
+
+/** The same of one store, as readers of each release see it. */
+async function firstWrongIn(
+  world: World,
+  { memory }: WatchedStore['server'],
+  region: string,
+): Promise<string | null> {
+  const keys: string[] = [];
+  for await (const page of memory.keys()) keys.push(...page);
+  for (const release of world.plan.releases) {
+    const { meta, records, nowMs } = await memory.read(keys, release);
+    if (!meta) return `the store of ${region} is empty`;
+    if (meta.horizon.era < world.source.database.horizon().era)
+      return `the store of ${region} is of an older era`;
+    for (const [i, key] of keys.entries()) {
+      const record = records[i]!;
+      if (!key.startsWith('row:') || !record?.value) continue;
+      const { value, tidemark } = record;
+      const servable =
+        value.version.era === tidemark.era &&
+        value.version.n >= tidemark.n &&
+        value.version.era >= meta.horizon.era &&
+        value.epoch >= meta.epoch &&
+        value.scope >= (meta.scopes.get('row') ?? 0) &&
+        nowMs < value.filledAtMs + value.freshMs + value.staleMs;
+      if (servable && !isSameValue(valueOf(value.data), truth(world, key)))
+        return `L2 of ${region} holds an old ${key}`;
     }
   }
   return null;
 }
 
 /** Reads everything twice: the second time a cache has to answer. */
-async function readAll(world: World, { node, life, keyspaces }: Running, finals: FinalLine[]): Promise<void> {
+async function readAll(
+  world: World,
+  { node, life, keyspaces, release }: Running,
+  finals: FinalLine[],
+): Promise<void> {
   for (let row = 0; row < world.plan.rows; row += 1) {
     for (const space of [keyspaces.row, keyspaces.copy]) {
       const read = () => node.read(space, { id: row }).catch(() => null);
       await read();
       const again = (await read()) ?? (await read());
       const key = space.key({ id: row });
-      if (again)
-        finals.push({
-          type: 'final',
-          region: life.region,
-          process: life.name,
-          tier: 'read',
-          key,
-          value: again.value,
-        });
+      if (!again) continue;
+      world.judge.value(life, rowKeyOf(key), again.value, release);
+      finals.push({
+        type: 'final',
+        region: life.region,
+        process: life.name,
+        tier: 'read',
+        key,
+        value: again.value,
+      });
     }
   }
 }

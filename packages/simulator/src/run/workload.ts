@@ -118,7 +118,7 @@ export class Workload {
     session?: Session,
   ): Promise<void> {
     const { loop, judge, coverage } = this.#world;
-    const { node, life, oracle, keyspaces } = running;
+    const { node, life, oracle, keyspaces, release } = running;
     const space = keyspaces[operation.keyspace];
     const key = space.key({ id: row });
     const { level } = operation.level === 'session' && !session ? { level: 'eventual' as const } : operation;
@@ -150,6 +150,7 @@ export class Workload {
         const [value] = await node.getMany(space, [{ id: row }, { id: row + 1 }], { consistency });
         // One of many does not say that it is unproven.
         const unsaid = level === 'bounded' && operation.whenUnproven === 'serve';
+        judge.value(life, rowKeyOf(key), value ?? null, release);
         end({ ...(unsaid && { level: 'eventual' as const }), value: value ?? null });
         return;
       }
@@ -176,7 +177,7 @@ export class Workload {
           version: version && show(version),
           why: `claimed; ${why}`,
         });
-      judge.value(life, rowKeyOf(key), value);
+      judge.value(life, rowKeyOf(key), value, release);
       if (version && tier === 'l1') oracle.served(key, 'L1', version, floors.l1, why);
       if (version && tier === 'l2') {
         oracle.served(key, 'L2', version, floors.l1, why);

@@ -49,6 +49,8 @@ export interface Running {
   readonly node: TidemarkNode<SimTx>;
   readonly store: Store;
   readonly keyspaces: Keyspaces;
+  /** Schema version of its keyspaces. */
+  readonly release: number;
   readonly oracle: NodeOracle;
 }
 
@@ -98,7 +100,8 @@ export class World {
   /** Starts a process at a place; settles when its node has started, or never when it dies before. */
   async start(place: Place): Promise<void> {
     const { loop, chance, network, coverage, source, replicas, brokers } = this;
-    const { knobs, clocks } = this.plan;
+    const { knobs, clocks, releases } = this.plan;
+    const release = releases[(place.number + place.lives) % releases.length]!;
     place.lives += 1;
     const name = `${place.name}#${place.lives}`;
     const life = new Life(loop, chance, {
@@ -125,7 +128,7 @@ export class World {
       timeoutMs,
       onFeed: (data) => oracle.heard(data),
     });
-    const spaces = keyspaces(knobs.rows, () => this.#slowLoad(life));
+    const spaces = keyspaces(knobs.rows, release, () => this.#slowLoad(life));
     const options = {
       keyspaces: [spaces.row, spaces.copy],
       groups: [PRICES],
@@ -147,7 +150,7 @@ export class World {
       if (place.running?.life === life) place.running = null;
     });
     const node = await startNode(options);
-    if (life.isAlive) place.running = { life, node, store, keyspaces: spaces, oracle };
+    if (life.isAlive) place.running = { life, node, store, keyspaces: spaces, release, oracle };
   }
 
   /** A process that writes to the source without the library. */
