@@ -1,5 +1,5 @@
 import { compareVersions, type Fill, judgeRecord, type StoreMeta } from '@tidemark/core';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   bytes,
   fillOf,
@@ -110,6 +110,33 @@ export function storeReleases(name: string, open: OpenStore): void {
       await harness.store.lease(KEY, 'b', 60_000);
       expect(await fill(2, 'of 2', { version: null, lease: 'b' })).toBe('admitted');
       expect([await served(1), await served(2)]).toEqual(['of 1', 'of 2']);
+    });
+
+    it('what was beside a forgotten tidemark does not come back', async () => {
+      const short = await open({ tombstoneTtlMs: 60 });
+      try {
+        const { store } = short;
+        const now = await store.initialise('life-1', START);
+        // Without versions, a value's label says nothing once the tidemark is forgotten: it is that of before.
+        const unversioned = async (schema: number, freshMs: number): Promise<string> => {
+          await store.lease(KEY, 'a', 60_000);
+          return store.fill(
+            fillOf(now, { schema, freshMs, data: bytes('old'), version: null, replaces: null, lease: 'a' }),
+          );
+        };
+        expect(await unversioned(1, 60_000)).toBe('admitted');
+        expect(await unversioned(2, 1)).toBe('admitted');
+        await store.raise([{ key: KEY, version: version(1) }]);
+        short.tick?.(1_000);
+        await vi.waitFor(async () => expect((await store.read([KEY])).records).toEqual([null]), {
+          timeout: 10_000,
+          interval: 5,
+        });
+        expect(await unversioned(2, 60_000)).toBe('admitted');
+        expect((await store.read([KEY], 1)).records[0]?.value?.schema).toBe(2);
+      } finally {
+        await short.close();
+      }
     });
 
     it('absence is a value of a release like any other', async () => {

@@ -275,3 +275,34 @@ it('a pointer that a release before bodies raised is a tombstone; its body is no
   expect(await fill(5, large('b'))).toBe('admitted');
   expect(await bodies()).toHaveLength(1);
 });
+
+describe('bodies of two releases', () => {
+  const of = (schema: number, n: number, data: Buffer, changes: Partial<Fill> = {}): Promise<string> =>
+    fill(n, data, { schema, ...changes });
+
+  it('what was beside an older version goes with the next value of either', async () => {
+    for (const next of [1, 2]) {
+      await of(1, next * 2, large('a'));
+      await of(2, next * 2, large('b'));
+      expect(await bodies()).toHaveLength(2);
+      await store.raise([{ key: KEY, version: version(next * 2 + 1) }]);
+      await of(next, next * 2 + 1, large('c'));
+      expect(await bodies()).toHaveLength(1);
+      expect(await redis.client.exists(`${namespace}:{${KEY}}:beside`)).toBe(0);
+    }
+  });
+
+  it('a value whose body was evicted keeps its place, and what is beside it counts on', async () => {
+    await of(2, 1, large('b'));
+    const record = (await redis.client.getBuffer(`${namespace}:{${KEY}}`))!;
+    await of(1, 1, large('a'));
+    await redis.client.del(`${namespace}:{${KEY}}:value:${record.toString('latin1', 88, 110)}`);
+    // It saw nothing at its miss: what came beside since may be newer than it.
+    expect(await of(1, 1, large('late'), { replaces: null })).toBe('refilled');
+    const read = async (schema: number) => (await store.read([KEY], schema)).records[0]?.value;
+    expect((await read(1))?.data).toEqual(large('a'));
+    expect(await read(2)).toBeNull();
+    expect(await of(2, 1, large('d'), { replaces: null })).toBe('admitted');
+    expect([(await read(1))?.data, (await read(2))?.data]).toEqual([large('a'), large('d')]);
+  });
+});
