@@ -1,4 +1,4 @@
-import { keyspace, startNode, systemRuntime, type TidemarkNode } from '@tidemark/core';
+import { keyspace, startNode, type Store, systemRuntime, type TidemarkNode } from '@tidemark/core';
 import { type MemoryDb, memoryMesh, memorySource, type MemoryTx } from '@tidemark/memory';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RedisHarness } from './redis-harness.ts';
@@ -10,6 +10,8 @@ interface Release {
   readonly node: TidemarkNode<MemoryTx>;
   /** Keys that it loaded. */
   readonly loaded: number[];
+  /** Keys of each question that it put to the store. */
+  readonly asked: (readonly string[])[];
   read(id: number): Promise<unknown>;
   readMany(ids: readonly number[]): Promise<readonly unknown[]>;
 }
@@ -56,12 +58,25 @@ async function release(schemaVersion: number, inlineBytesMax = 65_536): Promise<
       return row && { [`shape ${schemaVersion}`]: row.n };
     },
   });
-  const store = await redis.open({ namespace, commandTimeoutMs: 5_000, inlineBytesMax });
+  const asked: (readonly string[])[] = [];
+  const opened = await redis.open({ namespace, commandTimeoutMs: 5_000, inlineBytesMax });
+  const store = new Proxy(opened, {
+    get(target, name) {
+      if (name === 'read')
+        return (...question: Parameters<Store['read']>) => {
+          asked.push(question[0]);
+          return target.read(...question);
+        };
+      const member: unknown = Reflect.get(target, name, target);
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
   const node = await startNode<MemoryDb, MemoryTx>({ keyspaces: [cities], store, source });
   close.push(() => node.close());
   return {
     node,
     loaded,
+    asked,
     read: (id) => node.get(cities, { id }),
     readMany: (ids) =>
       node.getMany(
@@ -105,6 +120,25 @@ describe('a deploy that rolls', () => {
     expect(await next.readMany(ids)).toEqual(ids.map((id) => ({ 'shape 2': id })));
     expect(await old.readMany(ids)).toEqual(shape1);
     expect([old.loaded.length, next.loaded.length]).toEqual([40, 40]);
+  });
+
+  it('the newer release asks once, the older twice, however many keys', async () => {
+    const [old, next] = [await release(1), await release(2)];
+    const ids = [1, 2, 3];
+    await Promise.all(ids.map((id) => write(old, id, id)));
+    for (const each of [old, next]) await each.readMany(ids);
+    for (const [each, questions] of [
+      [old, 2],
+      [next, 1],
+    ] as const) {
+      each.asked.length = 0;
+      await each.readMany(ids);
+      expect(each.asked.map((keys) => keys.length)).toEqual(Array.from({ length: questions }, () => 3));
+      each.asked.length = 0;
+      await each.read(1);
+      expect(each.asked).toHaveLength(questions);
+    }
+    expect([old.loaded.length, next.loaded.length]).toEqual([3, 3]);
   });
 
   it('a stampede on a hot key after a write costs one load of each release', async () => {

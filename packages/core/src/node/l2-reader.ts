@@ -65,7 +65,11 @@ export class L2Reader implements Asker {
     // Whatever comes of this read, the node must not go back behind what it was told.
     if (record) l1.raise(key, record.tidemark);
     const value = record?.value;
-    if (value && (value.dependencies.length > 0 || value.schema !== question.keyspace.schemaVersion)) {
+    if (value && value.schema !== question.keyspace.schemaVersion) {
+      this.#askFor(question, question);
+      return;
+    }
+    if (value && value.dependencies.length > 0) {
       this.#askFor(question);
       return;
     }
@@ -78,8 +82,8 @@ export class L2Reader implements Asker {
     question.settle(null);
   }
 
-  #askFor(question: L2Question): void {
-    void this.ask(question).then((answer) => question.settle(answer));
+  #askFor(question: L2Question, first?: RecordAnswer): void {
+    void this.ask(question, first).then((answer) => question.settle(answer));
   }
 
   /** One for each, in order: null when the store is away. */
@@ -96,8 +100,15 @@ export class L2Reader implements Asker {
     });
   }
 
-  /** Null when the store is away. */
-  async ask({ keyspace, params, key }: Pick<Miss, 'keyspace' | 'params' | 'key'>): Promise<L2Answer | null> {
+  /**
+   * Null when the store is away.
+   *
+   * @param first what the store has said already: another release's value. It is not asked for that again
+   */
+  async ask(
+    { keyspace, params, key }: Pick<Miss, 'keyspace' | 'params' | 'key'>,
+    first?: RecordAnswer,
+  ): Promise<L2Answer | null> {
     const batcher = this.#batcher;
     const { proof } = this.#knowledge;
     const claims = proof.claims;
@@ -109,7 +120,7 @@ export class L2Reader implements Asker {
       const asked = new Map(known.map((each) => [each, batcher.read(each)]));
       // They may fail before anybody waits for them, and a rejection that nobody handles ends the process.
       for (const each of asked.values()) each.catch(() => {});
-      const answer = await this.#readFor(keyspace, key, batcher);
+      const answer = await this.#readFor(keyspace, key, first ?? (await batcher.read(key)));
       // Whatever comes of this read, the node must not go back behind what it was told.
       if (answer.record) this.#knowledge.l1.raise(key, answer.record.tidemark);
       const made = answer.record?.value?.dependencies ?? [];
@@ -128,10 +139,11 @@ export class L2Reader implements Asker {
   }
 
   /** Another release's value stands where this one's may be beside it: a second question, only while both run. */
-  async #readFor({ schemaVersion }: AnyKeyspace, key: string, batcher: ReadBatcher): Promise<RecordAnswer> {
-    const answer = await batcher.read(key);
-    const value = answer.record?.value;
-    if (!value || value.schema === schemaVersion) return answer;
+  async #readFor({ schemaVersion }: AnyKeyspace, key: string, first: RecordAnswer): Promise<RecordAnswer> {
+    const { record } = first;
+    if (!record?.value || record.value.schema === schemaVersion) return first;
+    // A store that fails over between the questions may know less at the second one.
+    this.#knowledge.l1.raise(key, record.tidemark);
     let beside = this.#besides.get(schemaVersion);
     if (!beside) {
       beside = new ReadBatcher(this.#knowledge.circuits!, READ_BATCH_MAX, schemaVersion);
