@@ -122,7 +122,7 @@ export class ReadPath {
       this.#l2,
       (miss, answer, version, notBeforeMs, alone) => {
         const tidemark = maxVersion(version, this.floors.of(miss.key));
-        const seen = seenIn(answer);
+        const seen = seenIn(answer, miss.keyspace.schemaVersion);
         const wanted = { miss, seen, why: 'below-tidemark', tidemark, mayLag: false, waits: null } as const;
         const load = () => this.#leaseLoader.load(wanted);
         return alone
@@ -315,7 +315,7 @@ export class ReadPath {
     const tidemark = knownVersion(this.floors, miss.key, answer);
     // In a store that went back nobody's fill is trusted: there is nothing to wait for.
     const abreast = answer?.wentBack !== true;
-    const wanted = { miss, seen: seenIn(answer), why, tidemark };
+    const wanted = { miss, seen: seenIn(answer, miss.keyspace.schemaVersion), why, tidemark };
     const nowMs = this.#options.runtime.monoMs();
     if (consistency === 'eventual') {
       const terms = { notBeforeMs: UNPROVEN, tidemark };

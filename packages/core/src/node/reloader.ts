@@ -58,7 +58,7 @@ export class Reloader {
   ): Promise<Loaded | null> {
     const miss: Miss = { keyspace, params, key, ticket: this.#parts.l1.ticket() };
     const token = this.#options.runtime.randomId();
-    const seen = seenIn(await this.#parts.l2.ask(miss));
+    const seen = seenIn(await this.#parts.l2.ask(miss), keyspace.schemaVersion);
     // Readers that miss meanwhile wait for this fill.
     const lease = seen.meta && (await this.#parts.filler.lease(key, token)) === 'granted' ? token : null;
     this.#parts.counters.loads += 1;
@@ -83,7 +83,7 @@ export class Reloader {
       if (found && typeof found === 'object') return found;
       const known = maxVersion(version, knownVersion(this.#parts.floors, key, answer));
       const abreast = answer?.wentBack !== true;
-      const seen = seenIn(answer);
+      const seen = seenIn(answer, keyspace.schemaVersion);
       const waits = abreast ? ANY_FILL : null;
       const why = 'below-tidemark';
       return this.#parts.leaseLoader.load({ miss, seen, why, tidemark: known, mayLag: abreast, waits });
@@ -112,7 +112,7 @@ export class Reloader {
         const abreast = answer?.wentBack !== true;
         return this.#parts.leaseLoader.load({
           miss,
-          seen: seenIn(answer),
+          seen: seenIn(answer, miss.keyspace.schemaVersion),
           why: 'expired',
           tidemark: known,
           // It is no older than what is there, which a replica can't promise.

@@ -22,8 +22,10 @@ export interface Seen {
   readonly replaces: number | null;
 }
 
-export function seenIn(answer: RecordAnswer | null): Seen {
-  return { meta: answer?.meta ?? null, replaces: answer?.record?.value?.filledAtMs ?? null };
+/** @param schema of the reader: a value of another one is not what its fill would replace */
+export function seenIn(answer: RecordAnswer | null, schema: number): Seen {
+  const value = answer?.record?.value;
+  return { meta: answer?.meta ?? null, replaces: value?.schema === schema ? value.filledAtMs : null };
 }
 
 interface Parts {
