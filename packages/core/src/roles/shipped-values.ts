@@ -26,23 +26,38 @@ export async function fillShipped(
   });
   const partitions = store.partitions ?? [store];
   await Promise.all(
-    [...split(taken, partitions.length, ({ key }) => key)].map(([i, part]) =>
-      fillPart(partitions[i]!, part, keyspaceOf, telemetry),
+    [...split(taken, partitions.length, ({ key }) => key)].flatMap(([i, part]) =>
+      [...new Set(part.map(({ schema }) => schema))].map((schema) =>
+        fillPart(
+          partitions[i]!,
+          schema,
+          part.filter((each) => each.schema === schema),
+          { keyspaceOf, telemetry },
+        ),
+      ),
     ),
   );
 }
 
 async function fillPart(
   store: Store,
+  schema: number,
   values: readonly ShippedValue[],
-  keyspaceOf: (key: string) => AnyKeyspace | undefined,
-  telemetry: Telemetry,
+  {
+    keyspaceOf,
+    telemetry,
+  }: { readonly keyspaceOf: (key: string) => AnyKeyspace | undefined; readonly telemetry: Telemetry },
 ): Promise<void> {
-  const { meta, records } = await store.read(values.map(({ key }) => key));
+  const { meta, records } = await store.read(
+    values.map(({ key }) => key),
+    schema,
+  );
   if (!meta) return;
   await Promise.all(
-    values.map(async ({ key, version, scope, asOf, schema, data }, i) => {
-      const known = records[i]?.value;
+    values.map(async ({ key, version, scope, asOf, data }, i) => {
+      const shown = records[i]?.value;
+      // Another release's value is not what this one would replace.
+      const known = shown?.schema === schema ? shown : null;
       if (known && compareVersions(known.version, version) >= 0) return;
       const keyspace = keyspaceOf(key)!;
       const bytes = data === null ? null : Buffer.from(data, 'base64');
