@@ -71,6 +71,23 @@ describe('a Redis whose memory is full, and that may not evict', () => {
     });
   });
 
+  it.each([
+    ['moves another value beside', 1, 2],
+    ['goes beside another value', 2, 1],
+  ])('refuses a fill that %s, and keeps what is there', async (_, first, then) => {
+    await store.fill(fillOf(meta, { schema: first, data: Buffer.from('first') }));
+    await fill();
+    for (const via of [
+      () => store.fill(fillOf(meta, { schema: then })),
+      () => store.fillMany([fillOf(meta, { schema: then })]),
+    ]) {
+      await expect(via()).rejects.toMatchObject(OOM);
+      expect(await redis.client.exists(`${namespace}:{${KEY}}:beside`)).toBe(0);
+      const { records } = await store.read([KEY], then);
+      expect(records[0]?.value).toMatchObject({ schema: first, data: Buffer.from('first') });
+    }
+  });
+
   it('still gives and renews roles, to one holder', async () => {
     await store.claim('relay', 'me', 60_000);
     await fill();
