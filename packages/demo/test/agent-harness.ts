@@ -6,12 +6,19 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, vi } from 'vitest';
+import { ensureBuild } from '../../testbed/bin/bootstrap.mjs';
 import type { Addresses } from './regions-harness.ts';
 
 const WAIT = { timeout: 60_000, interval: 20 };
-const CLI = fileURLToPath(new URL('../../cli/test/run-cli.ts', import.meta.url));
-/** Of a Node.js process that runs the command from its sources. */
-export const CLI_ARGS = ['--import', 'tsx', '--conditions=@tidemark/source', CLI];
+/** The command as it is built: from its sources each process would compile first. */
+export const CLI = fileURLToPath(new URL('../../cli/bin/tidemark.mjs', import.meta.url));
+
+let building: Promise<void> | null = null;
+
+/** Resolves when the command is built: at once, when it was. */
+function built(): Promise<void> {
+  return (building ??= ensureBuild());
+}
 
 export interface AgentEvent {
   readonly type: string;
@@ -41,6 +48,7 @@ export class Agents {
   }
 
   static async inTempDir(): Promise<Agents> {
+    await built();
     return new Agents(await mkdtemp(join(tmpdir(), 'tidemark-cli-')));
   }
 
@@ -61,7 +69,7 @@ export class Agents {
   }
 
   start(...args: string[]): RunningAgent {
-    const child = spawn(process.execPath, [...CLI_ARGS, 'agent', ...args], {
+    const child = spawn(process.execPath, [CLI, 'agent', ...args], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#started.push(child);
@@ -110,9 +118,10 @@ const COMMAND_MAX_MS = 120_000;
 
 /** Runs a command to its end. */
 export async function cli(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  await built();
   return new Promise((resolve) => {
     const limit = { timeout: COMMAND_MAX_MS, killSignal: 'SIGKILL' } as const;
-    execFile(process.execPath, [...CLI_ARGS, ...args], limit, (error, out, err) =>
+    execFile(process.execPath, [CLI, ...args], limit, (error, out, err) =>
       resolve({ code: error ? Number(error.code) : 0, out, err }),
     );
   });

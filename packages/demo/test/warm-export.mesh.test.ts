@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { cli, type RunningAgent } from './agent-harness.ts';
 import { KEYSPACES, reportIn, WAIT, WarmMesh } from './warm-harness.ts';
-import { noted } from './warm-keyspaces.ts';
+import { noted } from './warm-keyspaces.mjs';
 
 const ROWS = 6_000;
 const TOKEN = 'of-both-sides-0123456789';

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { WarmReport } from '@tidemark/warmup';
 import { expect, vi } from 'vitest';
-import { Agents, CLI_ARGS } from './agent-harness.ts';
+import { Agents, CLI } from './agent-harness.ts';
 import { type OpenNode, Regions } from './regions-harness.ts';
-import { noted } from './warm-keyspaces.ts';
+import { noted } from './warm-keyspaces.mjs';
 
 export const WAIT = { timeout: 60_000, interval: 10 };
-export const KEYSPACES = ['--keyspaces', fileURLToPath(new URL('warm-keyspaces.ts', import.meta.url))];
+export const KEYSPACES = ['--keyspaces', fileURLToPath(new URL('warm-keyspaces.mjs', import.meta.url))];
 
 /** Two regions over rows whose loads are counted, and the command that warms `eu`. */
 export class WarmMesh {
@@ -102,7 +102,7 @@ export class WarmMesh {
 
   /** A command that is ended with its test, at the latest. */
   run(...args: string[]): ChildProcess {
-    const child = spawn(process.execPath, [...CLI_ARGS, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+    const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
     this.#children.push(child);
     return child;
   }

@@ -8,7 +8,7 @@ import { cli } from './agent-harness.ts';
 import { OtlpReceiver } from './otlp-receiver.ts';
 import type { OpenNode, Regions } from './regions-harness.ts';
 import { KEYSPACES, reportIn, WAIT, WarmMesh } from './warm-harness.ts';
-import { noted } from './warm-keyspaces.ts';
+import { noted } from './warm-keyspaces.mjs';
 
 const ROWS = 12_000;
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
