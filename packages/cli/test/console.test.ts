@@ -5,14 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { ensurePage } from '../../testbed/bin/bootstrap.mjs';
+import { ensureBuild, ensurePage } from '../../testbed/bin/bootstrap.mjs';
 import { run } from './run.ts';
 
-const CLI = fileURLToPath(new URL('./run-cli.ts', import.meta.url));
+const CLI = fileURLToPath(new URL('../bin/tidemark.mjs', import.meta.url));
 let dir: string;
 let child: ChildProcess;
 
 beforeAll(async () => {
+  await ensureBuild();
   await ensurePage();
   dir = await mkdtemp(join(tmpdir(), 'tidemark-away-'));
   // The discard port: nothing listens there.
@@ -34,7 +35,7 @@ it(
   { timeout: 60_000 },
   async () => {
     const flags = ['console', '--regions', dir, '--source', 'shop', '--timeout', '200ms', '--json'];
-    child = spawn(process.execPath, ['--import', 'tsx', '--conditions=@tidemark/source', CLI, ...flags], {
+    child = spawn(process.execPath, [CLI, ...flags], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let out = '';

@@ -6,14 +6,16 @@ import { tag } from '@tidemark/core';
 import { migrate, SCHEMA_VERSION } from '@tidemark/postgres';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ensureBuild } from '../../testbed/bin/bootstrap.mjs';
 import { run } from './run.ts';
 import { ThreeRegions, WAIT } from './three-regions.ts';
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
-const CLI = fileURLToPath(new URL('run-cli.ts', import.meta.url));
+const CLI = fileURLToPath(new URL('../bin/tidemark.mjs', import.meta.url));
 let regions: ThreeRegions;
 let child: ChildProcess | undefined;
 beforeAll(async () => {
+  await ensureBuild();
   regions = await ThreeRegions.start();
 });
 afterEach(() => void child?.kill('SIGKILL'));
@@ -31,8 +33,7 @@ interface Event {
 async function tail(
   ...args: string[]
 ): Promise<{ events: Event[]; end: (signal: NodeJS.Signals) => Promise<unknown> }> {
-  const node = ['--import', 'tsx', '--conditions=@tidemark/source', CLI];
-  const started = spawn(process.execPath, [...node, 'tail', ...args, ...regions.place, '--json'], {
+  const started = spawn(process.execPath, [CLI, 'tail', ...args, ...regions.place, '--json'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   child = started;

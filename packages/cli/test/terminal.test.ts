@@ -3,7 +3,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ensureBuild } from '../../testbed/bin/bootstrap.mjs';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const WAIT = { timeout: 60_000, interval: 20 };
@@ -12,12 +13,10 @@ vi.setConfig({ testTimeout: 90_000 });
 
 /** A folder with the command `tidemark`, as from an installed package. */
 const bin = mkdtempSync(join(tmpdir(), 'tidemark-path-'));
-const cli = fileURLToPath(new URL('run-cli.ts', import.meta.url));
-writeFileSync(
-  join(bin, 'tidemark'),
-  `#!/bin/sh\nexec '${process.execPath}' --import tsx --conditions=@tidemark/source '${cli}' "$@"\n`,
-);
+const cli = fileURLToPath(new URL('../bin/tidemark.mjs', import.meta.url));
+writeFileSync(join(bin, 'tidemark'), `#!/bin/sh\nexec '${process.execPath}' '${cli}' "$@"\n`);
 chmodSync(join(bin, 'tidemark'), 0o755);
+beforeAll(ensureBuild);
 afterAll(() => rmSync(bin, { recursive: true }));
 
 const children: ChildProcess[] = [];

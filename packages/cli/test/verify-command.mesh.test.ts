@@ -5,17 +5,19 @@ import { fileURLToPath } from 'node:url';
 import type { Cell, SweepReport, VerifierFinding, VerifierReport } from '@tidemark/verifier';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ensureBuild } from '../../testbed/bin/bootstrap.mjs';
 import { run } from './run.ts';
 import { items, ThreeRegions, WAIT } from './three-regions.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 /** Of a process that has to start. */
 const START = { timeout: 60_000, interval: 50 };
-const CLI = fileURLToPath(new URL('run-cli.ts', import.meta.url));
+const CLI = fileURLToPath(new URL('../bin/tidemark.mjs', import.meta.url));
 const KEYSPACES = fileURLToPath(new URL('three-regions.ts', import.meta.url));
 let regions: ThreeRegions;
 const children: ChildProcess[] = [];
 beforeAll(async () => {
+  await ensureBuild();
   regions = await ThreeRegions.start();
 });
 afterEach(() => children.forEach((child) => child.kill('SIGKILL')));
@@ -27,8 +29,7 @@ type Line = { readonly type: string } & Partial<VerifierReport> & { readonly fin
 async function verify(
   ...args: string[]
 ): Promise<{ lines: Line[]; end(signal: NodeJS.Signals): Promise<unknown> }> {
-  const node = ['--import', 'tsx', '--conditions=@tidemark/source', CLI];
-  const child = spawn(process.execPath, [...node, 'verify', ...args, ...regions.place, '--json'], {
+  const child = spawn(process.execPath, [CLI, 'verify', ...args, ...regions.place, '--json'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   children.push(child);
