@@ -10,6 +10,7 @@ const SHARE = [
   'lease-stolen',
   'dependency-unchecked',
   'era-stays-after-restore',
+  'schema-unjudged',
   'fill-of-old-epoch',
 ];
 
