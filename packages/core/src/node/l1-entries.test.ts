@@ -62,6 +62,22 @@ describe('L1 entries', () => {
     }
   });
 
+  it.each<[string, Partial<L1Value>]>([
+    ['era', { version: { era: 2, n: 7 } }],
+    ['scope', { scope: 3 }],
+    ['stale window', { staleMs: 400 }],
+    ['proof', { loadedAtMs: Number.NEGATIVE_INFINITY }],
+  ])('keep apart what differs in its %s alone', (_, changes) => {
+    const entries = new L1Entries(new LoadTimes());
+    const shown = (from: L1Value) => {
+      const { version, scope, endsAtMs, loadedAtMs } = entries.make(rows, from);
+      return { version, scope, endsAtMs, loadedAtMs };
+    };
+    const plain = shown(PLAIN);
+    expect(shown({ ...PLAIN, ...changes })).not.toEqual(plain);
+    expect(shown(PLAIN)).toEqual(plain);
+  });
+
   it('have no version where the source gives none, and are never kept against a raise then', () => {
     const entries = new L1Entries(new LoadTimes());
     const bare = entries.make(rows, { ...PLAIN, version: null, loadedAtMs: Number.NEGATIVE_INFINITY });
