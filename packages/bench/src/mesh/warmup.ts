@@ -24,7 +24,7 @@ const LIVE = 'live reads, warm-up under way';
 export const warmup: Scenario = {
   name: 'warmup',
   title: 'Warm-up of a cold region',
-  how: 'A million entries of one region are copied into another one’s emptied Redis while 1,000 rows a second change; afterwards every entry is compared with its row. The floor copies the same strings between the same servers with SCAN, MGET and pipelined SET. From the source: 5,000 cold keys at a budget of 500 loads a second, with live reads of other cold keys beside it; then with each load 40 ms slower from one moment on.',
+  how: 'A million entries of one region are copied into another one’s emptied Redis while 1,000 rows a second change; afterwards every entry is compared with its row. The floor copies the same strings between the same servers with SCAN, MGET and pipelined SET. From the source: 5,000 cold keys at a budget of 500 loads a second, with live reads of other cold keys beside it, by another node; then with each load 40 ms slower from one moment on.',
   floor: FLOOR,
   metrics: [
     { name: 'rate', unit: 'ops/s', better: 'higher' },
@@ -108,9 +108,10 @@ async function converged(
   }
 }
 
-async function* loads({ quick, progress, signal }: BenchContext): AsyncGenerator<Sample> {
+async function* loads({ rounds, quick, progress, signal }: BenchContext): AsyncGenerator<Sample> {
   const keys = quick ? 400 : 5_000;
-  const regions = await BenchRegions.start(['us'], 0, 3 * keys);
+  const turns = Math.min(rounds, 3);
+  const regions = await BenchRegions.start(['us'], 0, 3 * keys * turns);
   let extraMs = 0;
   const slowed = keyspace<{ id: 'int' }, { value: number }>({
     name: tracked.name,
@@ -124,6 +125,8 @@ async function* loads({ quick, progress, signal }: BenchContext): AsyncGenerator
   });
   try {
     const { node } = await regions.node('us', [slowed]);
+    // A process of its own would have its own connections, too.
+    const { node: reader } = await regions.node('us', [slowed]);
     const store = await regions.store('us');
     await untilSetUp(store);
     // Of the budget: while all is well, and, past the half, while the source is slow.
@@ -157,16 +160,20 @@ async function* loads({ quick, progress, signal }: BenchContext): AsyncGenerator
       if (slowMs === 0) return [perSecond(filled, beganMs) / BUDGET, 0];
       return [well, perSecond(filled - before, slowMs) / BUDGET];
     };
-    progress('live reads alone');
-    yield { subject: IDLE, metric: 'p99', value: await liveReads(node, slowed, 2 * keys + 1, quick) };
-    progress('from the source');
-    const live = liveReads(node, slowed, 2 * keys + keys / 2 + 1, quick);
-    const [share] = await from(1, keys, keys);
-    yield { subject: SOURCE, metric: 'of budget', value: share };
-    yield { subject: LIVE, metric: 'p99', value: await live };
-    progress('from a slow source');
-    const [, slow] = await from(keys + 1, keys, keys / 5);
-    yield { subject: SLOW, metric: 'of budget', value: slow };
+    for (let turn = 0; turn < turns && !signal.aborted; turn += 1) {
+      const first = 1 + 3 * keys * turn;
+      progress('live reads alone');
+      const idle = await liveReads(reader, slowed, first + 2 * keys, quick);
+      yield { subject: IDLE, metric: 'p99', value: idle };
+      progress('from the source');
+      const live = liveReads(reader, slowed, first + 2 * keys + keys / 2, quick);
+      const [share] = await from(first, keys, keys);
+      yield { subject: SOURCE, metric: 'of budget', value: share };
+      yield { subject: LIVE, metric: 'p99', value: await live };
+      progress('from a slow source');
+      const [, slow] = await from(first + keys, keys, keys / 5);
+      yield { subject: SLOW, metric: 'of budget', value: slow };
+    }
   } finally {
     await regions.close();
   }
