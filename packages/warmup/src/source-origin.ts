@@ -30,9 +30,9 @@ interface SourceParts {
   readonly onPace?: (loadsPerSecond: number) => void;
 }
 
-/** Keys of one load: a fiftieth of a second's budget, since live reads wait behind a batch. */
+/** Keys of one load: a hundredth of a second’s budget, since live reads wait behind a batch. */
 const BATCH_MAX = 100;
-const BATCHES_PER_SECOND = 50;
+const BATCHES_PER_SECOND = 100;
 const SLOWDOWN_MAX = 2;
 /** The source, not a key of it, is what failed. */
 const AWAY = new Set([
