@@ -30,7 +30,7 @@ export class Narrator {
       return;
     }
     this.#waiting.push(finding);
-    this.#telling ??= this.#tellAll().finally(() => (this.#telling = null));
+    this.#telling ??= this.#tellAll();
   }
 
   /** Resolves when all is told. */
@@ -39,11 +39,16 @@ export class Narrator {
   }
 
   async #tellAll(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const some = this.#waiting.slice(0, TOGETHER_MAX);
-      const timelines = await this.#timelines([...new Set(some.map(({ key }) => key))]);
-      this.#waiting.splice(0, some.length);
-      for (const finding of some) this.#onFinding({ ...finding, timeline: timelines.get(finding.key)! });
+    try {
+      while (this.#waiting.length > 0) {
+        const some = this.#waiting.slice(0, TOGETHER_MAX);
+        const timelines = await this.#timelines([...new Set(some.map(({ key }) => key))]);
+        this.#waiting.splice(0, some.length);
+        for (const finding of some) this.#onFinding({ ...finding, timeline: timelines.get(finding.key)! });
+      }
+    } finally {
+      // In the step that saw nothing waiting: a finding between the two would wait for the next one.
+      this.#telling = null;
     }
   }
 
